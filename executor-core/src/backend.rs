@@ -1,0 +1,259 @@
+//! What runs jobs: the [`Backend`] trait, and the [`Control`] through which a future reaches it.
+//!
+//! Users need nothing of this module; the author of a backend does. A backend
+//!
+//! 1. implements [`Backend`], of which every method can be called through `dyn`;
+//! 2. gives each pool one [`Control`], which core hangs on every task;
+//! 3. sets a [`Seat`] on each thread that runs jobs, and runs each task that it accepted with [`Task::run`];
+//! 4. proves itself with the law suite of the `executor-testkit` crate.
+//!
+//! A task that is dropped without having run completes as [`JobError::Lost`], so that nobody hangs on a fault of a backend.
+
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+use crate::error::{DuplicateJobName, JobError, Rejection};
+use crate::stats::Stats;
+
+pub use crate::context::{Seat, SeatGuard, current_seat};
+pub use crate::initializer::Initializer;
+pub use crate::job_ref::{Claim, JobRef};
+pub use crate::run::{Ran, Retry, Tally};
+pub use crate::state::PoolId;
+pub use crate::task::{Task, closure_task};
+
+/// A pool of workers that accepts tasks. Users call it through [`Executor`](crate::Executor).
+pub trait Backend: Send + Sync {
+    /// The number of the pool; handles to one pool share it.
+    fn id(&self) -> PoolId;
+
+    /// What the futures of this pool's jobs reach it through.
+    fn control(&self) -> &Arc<dyn Control>;
+
+    /// Takes the task in, to run it once.
+    ///
+    /// # Errors
+    ///
+    /// Gives the task back if the pool is shut down or broken, or if its queue is full and `room` does not wait.
+    ///
+    /// # Blocking
+    ///
+    /// Only with [`Room::Wait`] and [`Room::Until`], and only while the queue is full. A worker of the same pool is
+    /// never made to wait: its task is admitted above the bound.
+    fn accept(&self, task: Task, room: Room<'_>) -> Result<(), Refused>;
+
+    /// Refuses new tasks from now on, and treats the old ones by `mode`. Does not wait. A second call can only make
+    /// the mode harsher.
+    fn begin_shutdown(&self, mode: Shutdown);
+
+    /// Waits until every worker has ended, and gives the number of jobs that were left when `deadline` passed.
+    fn wait_ended(&self, deadline: Option<Instant>) -> usize;
+
+    /// Counts of this moment, for [`Executor::stats`](crate::Executor::stats).
+    fn snapshot(&self) -> Stats;
+
+    /// What the backend can do. It never changes.
+    fn capabilities(&self) -> Capabilities;
+}
+
+/// How a future reaches the pool that has its job. There is one per pool, hung on every task.
+///
+/// No method may block for long, and none is called under a lock of core's.
+pub trait Control: Send + Sync {
+    /// True if the calling thread is a worker of this pool.
+    fn is_own_worker(&self) -> bool;
+
+    /// Whether the calling thread may block on a job of this pool.
+    ///
+    /// # Errors
+    ///
+    /// [`JobError::WouldBlock`] with advice, on a thread that must go on.
+    fn may_block(&self) -> Result<(), JobError> {
+        Ok(())
+    }
+
+    /// Called before a thread blocks, without a limit, on `job`: a worker of this pool runs the job itself, there and
+    /// then, if no other has begun it. True if it ran.
+    fn help(&self, job: &JobRef) -> bool;
+
+    /// Withdraws a job that has not begun; true if it never will. The default decides in the cell, and then calls
+    /// [`withdrawn`](Control::withdrawn).
+    fn cancel(&self, job: &JobRef) -> bool {
+        job.withdraw(|| self.withdrawn(job))
+    }
+
+    /// A job was withdrawn, and its future is about to be done: forget the task and count it.
+    fn withdrawn(&self, job: &JobRef);
+
+    /// Stops a running job by force, where the backend can; true if its value will not arrive.
+    fn kill(&self, job: &JobRef) -> bool;
+
+    /// A running job was asked to stop, and knows it already. A job that waits between two attempts ends here.
+    fn stop_requested(&self, job: &JobRef);
+
+    /// True if jobs and outputs pass through the codec though they stay in this process: for tests.
+    fn encodes(&self) -> bool {
+        false
+    }
+
+    /// True once every running job of the pool is asked to stop, by [`Shutdown::Kill`].
+    fn is_stopping(&self) -> bool;
+}
+
+/// How long a submit waits for room in a bounded queue.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Room<'a> {
+    /// Not at all.
+    Now,
+    /// Until there is room.
+    Wait,
+    /// Until there is room or the moment has come.
+    Until(Instant),
+    /// Not at all; but if there is none, the waker is woken when there may be.
+    Notify(&'a Waker),
+}
+
+/// A task that was not accepted, and why.
+#[derive(Debug)]
+#[must_use = "dropping the task completes it as lost; `fail` tells its future why it was refused"]
+pub struct Refused {
+    task: Task,
+    error: JobError,
+}
+
+impl Refused {
+    /// A refusal with the error that the future will have.
+    pub fn new(task: Task, error: JobError) -> Self {
+        Refused { task, error }
+    }
+
+    /// A refusal because the queue is full.
+    pub fn full(task: Task) -> Self {
+        Refused::new(task, JobError::Rejected(Rejection::QueueFull))
+    }
+
+    /// A refusal because the executor is shut down.
+    pub fn shut_down(task: Task) -> Self {
+        Refused::new(task, JobError::Rejected(Rejection::ShutDown))
+    }
+
+    /// True if there was no room.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self.error, JobError::Rejected(Rejection::QueueFull))
+    }
+
+    /// Completes the task with the reason.
+    pub fn fail(self) {
+        self.task.fail(self.error);
+    }
+
+    pub(crate) fn into_parts(self) -> (Task, JobError) {
+        (self.task, self.error)
+    }
+}
+
+/// How an executor ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Shutdown {
+    /// Run everything that was accepted, retries included. Waits for all of it.
+    Drain,
+    /// Cancel what has not begun. Waits for what runs, and not for what was queued.
+    CancelPending,
+    /// Cancel what has not begun, kill what runs, where the backend can; elsewhere ask it to stop, and wait for it.
+    Kill,
+}
+
+/// Whether a promise is kept by force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Force {
+    /// The backend stops the job.
+    Enforced,
+    /// The job is asked, and goes on if it does not look.
+    Asked,
+}
+
+/// What a backend can do. The law suite checks what is claimed, and that the rest is refused by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// True if [`kill`](crate::JobFuture::kill) stops a running job.
+    pub kill: bool,
+    /// How a run limit is kept; `None` if the option is refused.
+    pub run_limit: Option<Force>,
+    /// True if [`JobOptions::priority`](crate::JobOptions::priority) is honoured, else another than normal is refused.
+    pub priorities: bool,
+    /// True if retries are honoured, else they are refused.
+    pub retries: bool,
+    /// True if a job begins while the submitter goes on, so that a job can be pending at all.
+    pub concurrent: bool,
+    /// True if jobs and outputs are encoded on their way.
+    pub encodes: bool,
+    /// How many jobs the queue holds; `None` without a bound.
+    pub queue_capacity: Option<usize>,
+    /// True if a crash of a job (abort, exit, signal) costs that job only.
+    pub survives_crash: bool,
+}
+
+impl Capabilities {
+    /// Everything that needs neither force nor a process of its own.
+    #[must_use]
+    pub const fn in_process() -> Self {
+        Capabilities {
+            kill: false,
+            run_limit: Some(Force::Asked),
+            priorities: true,
+            retries: true,
+            concurrent: true,
+            encodes: false,
+            queue_capacity: None,
+            survives_crash: false,
+        }
+    }
+}
+
+/// What every backend calls when an executor is built: checks the table of jobs, and sees to it that a panic's location
+/// will be known.
+///
+/// # Errors
+///
+/// If two jobs of this program have the same explicit name.
+pub fn prepare() -> Result<(), DuplicateJobName> {
+    crate::registry::check()?;
+    crate::panic::install_location_hook();
+    Ok(())
+}
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<B: Backend + ?Sized> Backend for $pointer {
+            fn id(&self) -> PoolId {
+                (**self).id()
+            }
+            fn control(&self) -> &Arc<dyn Control> {
+                (**self).control()
+            }
+            fn accept(&self, task: Task, room: Room<'_>) -> Result<(), Refused> {
+                (**self).accept(task, room)
+            }
+            fn begin_shutdown(&self, mode: Shutdown) {
+                (**self).begin_shutdown(mode);
+            }
+            fn wait_ended(&self, deadline: Option<Instant>) -> usize {
+                (**self).wait_ended(deadline)
+            }
+            fn snapshot(&self) -> Stats {
+                (**self).snapshot()
+            }
+            fn capabilities(&self) -> Capabilities {
+                (**self).capabilities()
+            }
+        }
+    )*};
+}
+
+forward!(&B, Box<B>, Arc<B>);

@@ -1,0 +1,151 @@
+//! Whoever waits for a job: threads, wakers, sets of futures, callbacks.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use crate::completion::Completion;
+use crate::job_ref::JobRef;
+use crate::panic::quietly;
+use crate::sync::{Mutex, thread};
+
+/// One that waits for a job to be done.
+pub(crate) enum Waiter {
+    /// A thread that is parked, or about to be.
+    Thread(thread::Thread),
+    /// An async task. A future has at most one, the latest.
+    Task(Waker),
+    /// A set of futures, and the place of this one in it.
+    Member(Arc<Completion>, u32),
+    /// A callback, shown the job.
+    Callback(Box<dyn FnOnce(&JobRef) + Send>),
+}
+
+impl Waiter {
+    fn ring(self, job: &JobRef) {
+        match self {
+            Waiter::Thread(thread) => thread.unpark(),
+            Waiter::Task(waker) => quietly(|| waker.wake()),
+            Waiter::Member(set, index) => set.push(index),
+            Waiter::Callback(callback) => quietly(|| callback(job)),
+        }
+    }
+}
+
+/// The bells of a job: rung once, when it is done, in the order in which they were hung.
+pub(crate) struct Bells(Mutex<Hung>);
+
+#[derive(Default)]
+struct Hung {
+    /// The one waiter that most jobs have, without an allocation.
+    first: Option<Waiter>,
+    more: Option<Box<More>>,
+}
+
+#[derive(Default)]
+struct More {
+    waiters: Vec<Waiter>,
+    /// Async jobs that wait to be asked to stop.
+    stop: Vec<Waker>,
+}
+
+impl Bells {
+    pub(crate) fn new() -> Self {
+        Bells(Mutex::new(Hung::default()))
+    }
+
+    /// Hangs a waiter in. The caller then sets WAITED, and rings if the job is done.
+    pub(crate) fn hang(&self, mut waiter: Waiter) {
+        let mut hung = self.0.lock();
+        if let Waiter::Task(new) = &mut waiter
+            && let Some(old) = hung.task_mut()
+        {
+            std::mem::swap(old, new);
+            drop(hung);
+            // Dropping a waker is user code, so it comes after the lock.
+            quietly(|| drop(waiter));
+        } else if hung.first.is_none() && hung.more.as_ref().is_none_or(|more| more.waiters.is_empty()) {
+            hung.first = Some(waiter);
+        } else {
+            hung.more.get_or_insert_default().waiters.push(waiter);
+        }
+    }
+
+    /// Rings all, in order.
+    pub(crate) fn ring(&self, job: &JobRef) {
+        let (first, more) = {
+            let mut hung = self.0.lock();
+            (hung.first.take(), hung.more.as_mut().map(|more| std::mem::take(&mut more.waiters)))
+        };
+        for waiter in first.into_iter().chain(more.into_iter().flatten()) {
+            waiter.ring(job);
+        }
+    }
+
+    /// Wakes those that are parked, without having anything to tell, so that they look at the pool again.
+    pub(crate) fn nudge(&self) {
+        let mut threads = Vec::new();
+        let mut sets = Vec::new();
+        for waiter in self.0.lock().iter_mut() {
+            match waiter {
+                Waiter::Thread(thread) => threads.push(thread.clone()),
+                Waiter::Member(set, _) => sets.push(Arc::clone(set)),
+                Waiter::Task(_) | Waiter::Callback(_) => {}
+            }
+        }
+        threads.iter().for_each(thread::Thread::unpark);
+        sets.iter().for_each(|set| set.nudge());
+    }
+
+    /// Takes the calling thread out, after a wait that ended early.
+    pub(crate) fn forget_thread(&self) {
+        let me = thread::current().id();
+        self.forget(|waiter| matches!(waiter, Waiter::Thread(thread) if thread.id() == me));
+    }
+
+    /// Takes a set out, after a wait that ended early.
+    pub(crate) fn forget_set(&self, set: &Arc<Completion>) {
+        self.forget(|waiter| matches!(waiter, Waiter::Member(member, _) if Arc::ptr_eq(member, set)));
+    }
+
+    fn forget(&self, leaves: impl Fn(&Waiter) -> bool) {
+        let mut hung = self.0.lock();
+        hung.first.take_if(|waiter| leaves(waiter));
+        if let Some(more) = &mut hung.more {
+            more.waiters.retain(|waiter| !leaves(waiter));
+        }
+    }
+
+    /// Wakes `waker` when the job is asked to stop. The caller then looks whether it was asked already.
+    pub(crate) fn hang_stop(&self, waker: &Waker) {
+        // Cloning and dropping a waker are user code, so they come outside the lock.
+        let mut new = Some(waker.clone());
+        let mut hung = self.0.lock();
+        let stop = &mut hung.more.get_or_insert_default().stop;
+        if !stop.iter().any(|known| known.will_wake(waker)) {
+            stop.extend(new.take());
+        }
+        drop(hung);
+        quietly(|| drop(new));
+    }
+
+    /// Tells those who wait to be asked to stop.
+    pub(crate) fn ring_stop(&self) {
+        let wakers = self.0.lock().more.as_mut().map(|more| std::mem::take(&mut more.stop));
+        for waker in wakers.into_iter().flatten() {
+            quietly(|| waker.wake());
+        }
+    }
+}
+
+impl Hung {
+    fn task_mut(&mut self) -> Option<&mut Waker> {
+        self.iter_mut().find_map(|waiter| match waiter {
+            Waiter::Task(waker) => Some(waker),
+            _ => None,
+        })
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut Waiter> {
+        self.first.iter_mut().chain(self.more.iter_mut().flat_map(|more| more.waiters.iter_mut()))
+    }
+}

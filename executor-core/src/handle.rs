@@ -1,0 +1,95 @@
+//! [`JobHandle`]: a job as seen by those who do not get its value.
+
+use std::fmt;
+
+use crate::bells::Waiter;
+use crate::job_ref::JobRef;
+use crate::state::{JobId, JobState};
+
+/// A handle to a job: its number, state and progress, and the three ways to stop it. Cheap to clone; it keeps the
+/// job's cell, and so an outcome that nobody took, alive.
+#[derive(Clone)]
+pub struct JobHandle {
+    job: JobRef,
+}
+
+impl JobHandle {
+    pub(crate) fn new(job: JobRef) -> Self {
+        JobHandle { job }
+    }
+
+    /// The number of the job.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        self.job.id()
+    }
+
+    /// The name of the job: the one given at submit, else its own.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.job.name()
+    }
+
+    /// How far the job has come.
+    #[must_use]
+    pub fn state(&self) -> JobState {
+        self.job.state()
+    }
+
+    /// True if the job ended or was cancelled.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.job.state_word().is_done()
+    }
+
+    /// True if the job is done and came to a failure: an error, or an output that is one. A cancelled job has not failed.
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        let state = self.job.state_word();
+        state.is_done() && state.is_failed()
+    }
+
+    /// What the job last told with [`JobContext::progress`](crate::JobContext::progress): how much is done, of how
+    /// much. The two are read one after the other.
+    #[must_use]
+    pub fn progress(&self) -> Option<(u64, u64)> {
+        self.job.record().progress()
+    }
+
+    /// Cancels the job if it has not begun; true if it never ran and never will.
+    ///
+    /// A callback on the job has run when this returns, and what the job captured is dropped.
+    pub fn cancel(&self) -> bool {
+        self.job.record().control.cancel(&self.job)
+    }
+
+    /// Asks the job to stop. Nothing is dropped; a job that does not look goes on.
+    pub fn request_stop(&self) {
+        if self.job.state_word().request_stop() {
+            self.job.record().bells.ring_stop();
+            self.job.record().control.stop_requested(&self.job);
+        }
+    }
+
+    /// Stops the job by force where the backend can; true if its value will not arrive. On a job that has not begun it
+    /// is [`cancel`](JobHandle::cancel).
+    pub fn kill(&self) -> bool {
+        self.cancel() || (!self.is_done() && self.job.record().control.kill(&self.job))
+    }
+
+    /// Calls `callback` when the job is done: on the thread that ended or cancelled it, or here and now if it is done.
+    /// Callbacks run in the order in which they were added; a panic in one is caught and concerns no other.
+    pub fn on_done(&self, callback: impl FnOnce(&JobHandle) + Send + 'static) {
+        self.job.hang(Waiter::Callback(Box::new(move |job| callback(&JobHandle::new(job.clone())))));
+    }
+}
+
+impl fmt::Debug for JobHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobHandle")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .field("state", self.job.state_word())
+            .finish()
+    }
+}

@@ -1,0 +1,61 @@
+//! [`Initializer`]: a job that every worker of a pool runs before its first.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::drive::drive;
+use crate::job::{Job, Work};
+use crate::panic::catch;
+use crate::payload::{JobPayload, Payload};
+
+/// A job that every worker of a pool runs before its first. It usually leaves something for the jobs with
+/// [`JobContext::set_worker_state`](crate::JobContext::set_worker_state).
+#[derive(Clone)]
+pub struct Initializer {
+    name: &'static str,
+    run: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+}
+
+impl Initializer {
+    /// An initializer that runs a copy of `job` in each worker.
+    pub fn new<J: Job + Sync>(job: J) -> Self {
+        let payload = JobPayload(job);
+        Initializer {
+            name: JobPayload::<J>::name(),
+            run: Arc::new(move || {
+                let JobPayload(copy) = payload.duplicate().map_err(|error| error.to_string())?;
+                run_once(copy)
+            }),
+        }
+    }
+
+    /// Runs it on the calling thread, which is on its [`Seat`](crate::backend::Seat).
+    ///
+    /// # Errors
+    ///
+    /// What it came to if it panicked, returned a failure such as `Err`, or could not be copied for this worker.
+    pub fn run(&self) -> Result<(), String> {
+        (self.run)().map_err(|cause| format!("the initializer `{}` failed: {cause}", self.name))
+    }
+}
+
+fn run_once<J: Job>(job: J) -> Result<(), String> {
+    let output = catch(
+        || JobPayload::<J>::name().to_owned(),
+        || match job.start() {
+            Work::Ready(output) => output,
+            Work::Future(future) => drive(None, future),
+        },
+    );
+    match output {
+        Ok(output) if J::failed(&output) => Err("it returned an error".to_owned()),
+        Ok(_) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+impl fmt::Debug for Initializer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Initializer").field(&self.name).finish()
+    }
+}

@@ -1,0 +1,193 @@
+//! [`JobRef`]: one job, whatever its type.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::backend::{Ran, Tally};
+use crate::bells::Waiter;
+use crate::cell::{State, Ticket};
+use crate::error::JobError;
+use crate::record::Record;
+use crate::state::{JobId, JobState};
+
+/// A cell whose payload type is erased: one job, or the jobs of a chunk, told apart by their index.
+pub(crate) trait AnyCell: Send + Sync {
+    fn record(&self) -> &Record;
+
+    fn state(&self, index: u32) -> &State;
+
+    fn type_name(&self) -> &'static str;
+
+    /// PENDING to RUNNING, for one caller.
+    fn begin(&self, index: u32) -> Option<Ticket>;
+
+    /// Runs the job that `ticket` opens.
+    fn run(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) -> Ran;
+
+    /// Completes the job that `ticket` opens with an error.
+    fn fail(self: Arc<Self>, index: u32, ticket: Ticket, error: JobError, tally: Option<&dyn Tally>);
+
+    /// Completes a job between two attempts with what came of the last one.
+    fn give_up(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally);
+
+    /// PENDING to CANCELLED; true if the job is withdrawn now or was before.
+    fn withdraw(self: Arc<Self>, index: u32, before_done: &mut dyn FnMut()) -> bool;
+}
+
+/// One job, whatever its type: what a [`Control`](crate::backend::Control) is asked about.
+#[derive(Clone)]
+pub struct JobRef {
+    cell: Arc<dyn AnyCell>,
+    index: u32,
+}
+
+impl JobRef {
+    pub(crate) fn new(cell: Arc<dyn AnyCell>, index: u32) -> Self {
+        JobRef { cell, index }
+    }
+
+    pub(crate) fn record(&self) -> &Record {
+        self.cell.record()
+    }
+
+    /// Turns to another job of the same chunk.
+    pub(crate) fn turn_to(&mut self, index: u32) {
+        self.index = index;
+    }
+
+    pub(crate) fn state_word(&self) -> &State {
+        self.cell.state(self.index)
+    }
+
+    /// The number of the job.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        self.record().id.offset(self.index)
+    }
+
+    /// The name of the job: the one given at submit, else its own.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        let given = self.record().details().and_then(|details| details.options.name.as_deref());
+        given.unwrap_or_else(|| self.cell.type_name())
+    }
+
+    /// How far the job has come.
+    #[must_use]
+    pub fn state(&self) -> JobState {
+        self.state_word().job_state()
+    }
+
+    /// Where the backend keeps the task, as it told with [`Task::set_place`](crate::backend::Task::set_place).
+    #[must_use]
+    pub fn place(&self) -> u64 {
+        self.record().place()
+    }
+
+    /// Withdraws the job if it has not begun: drops it, calls `before_done`, and then its future is done. True if the
+    /// job never ran and never will; `before_done` is called by the first withdrawal only.
+    pub fn withdraw(&self, before_done: impl FnOnce()) -> bool {
+        let mut before_done = Some(before_done);
+        Arc::clone(&self.cell).withdraw(self.index, &mut || {
+            if let Some(before_done) = before_done.take() {
+                before_done();
+            }
+        })
+    }
+
+    /// Begins the job if nobody has. The claim runs it.
+    #[must_use]
+    pub fn claim(&self) -> Option<Claim> {
+        let ticket = self.cell.begin(self.index)?;
+        Some(Claim { job: self.clone(), ticket: Some(ticket) })
+    }
+
+    /// Wakes those who wait for this job on a worker of its pool, so that they look whether they can run it.
+    pub fn nudge(&self) {
+        self.record().bells.nudge();
+    }
+
+    /// Rings the bells of the job, which is done.
+    pub(crate) fn ring(&self) {
+        self.record().bells.ring(self);
+    }
+
+    /// Hangs a waiter in; it is rung here and now if the job is done.
+    pub(crate) fn hang(&self, waiter: Waiter) {
+        self.record().bells.hang(waiter);
+        if !self.state_word().wait() {
+            self.ring();
+        }
+    }
+
+    /// When the present attempt passes its run limit.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.record().details()?.deadline()
+    }
+
+    /// True once the job was asked to stop: by its user, by its run limit or by the end of its pool.
+    pub(crate) fn should_stop(&self) -> bool {
+        self.state_word().stop_requested()
+            || self.record().control.is_stopping()
+            || self.deadline().is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+impl fmt::Debug for JobRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobRef").field("id", &self.id()).field("name", &self.name()).field("state", self.state_word()).finish()
+    }
+}
+
+/// A job that was begun and must be ended. Dropping it completes the job as [`JobError::Lost`].
+#[derive(Debug)]
+#[must_use = "dropping a claim completes its job as lost"]
+pub struct Claim {
+    job: JobRef,
+    /// Gone once the job is run or completed.
+    ticket: Option<Ticket>,
+}
+
+impl Claim {
+    pub(crate) fn new(job: JobRef, ticket: Ticket) -> Self {
+        Claim { job, ticket: Some(ticket) }
+    }
+
+    /// The job.
+    #[must_use]
+    pub fn job(&self) -> &JobRef {
+        &self.job
+    }
+
+    /// Runs the job on this thread, to its end or to its next attempt.
+    pub fn run(mut self, tally: &dyn Tally) -> Ran {
+        match self.ticket.take() {
+            Some(ticket) => Arc::clone(&self.job.cell).run(self.job.index, ticket, tally),
+            None => Ran::Done,
+        }
+    }
+
+    /// Completes the job with an error.
+    pub fn fail(mut self, error: JobError, tally: Option<&dyn Tally>) {
+        if let Some(ticket) = self.ticket.take() {
+            Arc::clone(&self.job.cell).fail(self.job.index, ticket, error, tally);
+        }
+    }
+
+    /// Completes a job between two attempts with what came of the last one.
+    pub(crate) fn give_up(mut self, tally: &dyn Tally) {
+        if let Some(ticket) = self.ticket.take() {
+            Arc::clone(&self.job.cell).give_up(self.job.index, ticket, tally);
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            let error = JobError::Lost { job: self.job.name().to_owned() };
+            Arc::clone(&self.job.cell).fail(self.job.index, ticket, error, None);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Some jobs of a map in one allocation of cells, run by any number of workers.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::backend::Control;
+use crate::cell::{Cell, Stage, State, Ticket, Withdraw};
+use crate::context;
+use crate::error::JobError;
+use crate::job_ref::{AnyCell, JobRef};
+use crate::options::JobOptions;
+use crate::payload::Payload;
+use crate::record::Record;
+use crate::run::{Attempt, Ran, Tally, execute};
+use crate::state::JobId;
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::task::Task;
+
+use super::pace::Pace;
+
+/// The cells of some jobs in a row.
+pub(crate) struct Chunk<P: Payload> {
+    record: Record,
+    cells: Box<[Cell<P>]>,
+    /// The first item that no worker has taken yet. It only hands out work: which worker runs an item is decided in the
+    /// cell, so that no ordering is needed.
+    cursor: AtomicU32,
+    /// How many jobs were run or withdrawn. Counted after each turn of a worker; the last one rings the bells.
+    ended: AtomicU32,
+    pace: Arc<Pace>,
+}
+
+impl<P: Payload> Chunk<P> {
+    /// A chunk of `jobs`, and the task that runs it.
+    pub(crate) fn new(
+        jobs: impl ExactSizeIterator<Item = P>,
+        options: JobOptions,
+        control: Arc<dyn Control>,
+        pace: Arc<Pace>,
+    ) -> (Task, Arc<Self>) {
+        let record = Record::new(JobId::take(jobs.len() as u64), control, options);
+        let chunk = Arc::new(Chunk {
+            record,
+            cells: jobs.map(Cell::new).collect(),
+            cursor: AtomicU32::new(0),
+            ended: AtomicU32::new(0),
+            pace,
+        });
+        (Task::share_of(Share(Arc::new(Owner(Arc::clone(&chunk) as Arc<dyn AnyChunk>)))), chunk)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    fn cell(&self, index: u32) -> &Cell<P> {
+        &self.cells[index as usize]
+    }
+
+    /// True once every job is run or withdrawn, and those who ended them have said so.
+    pub(crate) fn is_ended(&self) -> bool {
+        // Acquires the outcomes that the workers counted.
+        self.ended.load(Ordering::Acquire) as usize >= self.cells.len()
+    }
+
+    pub(crate) fn job(self: &Arc<Self>, index: u32) -> JobRef {
+        JobRef::new(Arc::clone(self) as Arc<dyn AnyCell>, index)
+    }
+
+    /// The outcome of one item, once it is done.
+    pub(crate) fn take(&self, index: u32) -> Option<Result<P::Output, JobError>> {
+        self.cell(index).take().map(Stage::into_outcome)
+    }
+
+    /// Counts jobs that ended or were withdrawn, and rings when they were the last.
+    fn count_ended(self: &Arc<Self>, jobs: u32) {
+        // Releases the outcomes of the jobs, to the reader in `is_ended`.
+        if jobs > 0 && self.ended.fetch_add(jobs, Ordering::AcqRel) + jobs == self.cells.len() as u32 {
+            self.job(0).ring();
+        }
+    }
+
+    fn finish(self: &Arc<Self>, index: u32, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) {
+        let waited = self.cell(index).finish(ticket, attempt.stage, attempt.failed, |failed| {
+            if let Some(tally) = tally {
+                tally.ended(failed);
+            }
+        });
+        if waited {
+            self.job(index).ring();
+        }
+    }
+
+    /// Runs item `index` inside the context that is set already; false if another has begun it.
+    fn run_item(self: &Arc<Self>, job: &mut JobRef, index: u32, tally: &dyn Tally) -> bool {
+        let Some(ticket) = self.cell(index).begin() else { return false };
+        tally.begun();
+        job.turn_to(index);
+        context::turn_to(index);
+        self.run_begun(job, index, ticket, tally);
+        true
+    }
+
+    fn run_begun(self: &Arc<Self>, job: &JobRef, index: u32, ticket: Ticket, tally: &dyn Tally) {
+        let attempt = match self.cell(index).take_job(&ticket) {
+            Some(payload) => execute(job, payload),
+            None => Attempt::failed(JobError::Lost { job: P::name().to_owned() }),
+        };
+        self.finish(index, ticket, attempt, Some(tally));
+    }
+}
+
+/// A chunk whose payload type is erased.
+trait AnyChunk: AnyCell {
+    fn run_items(self: Arc<Self>, tally: &dyn Tally, turn_ends: Instant) -> Ran;
+
+    fn items(&self) -> u32;
+
+    fn not_ended(&self) -> usize;
+}
+
+impl<P: Payload> AnyChunk for Chunk<P> {
+    fn run_items(self: Arc<Self>, tally: &dyn Tally, turn_ends: Instant) -> Ran {
+        let items = self.items();
+        let mut job = self.job(0);
+        let outer = job.clone();
+        context::enter(&outer, || {
+            let mut began = Instant::now();
+            loop {
+                // Looked at first, so that the cursor cannot run far beyond the end.
+                let taken = if self.cursor.load(Ordering::Relaxed) < items {
+                    let turn = self.pace.turn_items();
+                    let first = self.cursor.fetch_add(turn, Ordering::Relaxed);
+                    first.min(items)..first.saturating_add(turn).min(items)
+                } else {
+                    0..0
+                };
+                let ran = if taken.is_empty() {
+                    // The cursor is at its end. What another worker took and has not begun is run here, one item at a time.
+                    let idle = (0..items).find(|&index| self.run_item(&mut job, index, tally));
+                    if idle.is_none() {
+                        return Ran::Done;
+                    }
+                    1
+                } else {
+                    taken.filter(|&index| self.run_item(&mut job, index, tally)).count() as u32
+                };
+                let now = Instant::now();
+                self.pace.learn(ran, now - began);
+                self.count_ended(ran);
+                began = now;
+                if now >= turn_ends {
+                    return Ran::Yielded;
+                }
+            }
+        })
+    }
+
+    fn items(&self) -> u32 {
+        self.cells.len() as u32
+    }
+
+    fn not_ended(&self) -> usize {
+        self.cells.len().saturating_sub(self.ended.load(Ordering::Relaxed) as usize)
+    }
+}
+
+impl<P: Payload> AnyCell for Chunk<P> {
+    fn record(&self) -> &Record {
+        &self.record
+    }
+
+    fn state(&self, index: u32) -> &State {
+        self.cell(index).state()
+    }
+
+    fn type_name(&self) -> &'static str {
+        P::name()
+    }
+
+    fn begin(&self, index: u32) -> Option<Ticket> {
+        self.cell(index).begin()
+    }
+
+    fn run(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) -> Ran {
+        tally.begun();
+        let job = self.job(index);
+        context::enter(&job, || self.run_begun(&job, index, ticket, tally));
+        self.count_ended(1);
+        Ran::Done
+    }
+
+    fn fail(self: Arc<Self>, index: u32, ticket: Ticket, error: JobError, tally: Option<&dyn Tally>) {
+        self.finish(index, ticket, Attempt::failed(error), tally);
+        self.count_ended(1);
+    }
+
+    fn give_up(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) {
+        // No item of a chunk is tried again, so none is ever between two attempts.
+        let error = JobError::Lost { job: P::name().to_owned() };
+        self.fail(index, ticket, error, Some(tally));
+    }
+
+    fn withdraw(self: Arc<Self>, index: u32, before_done: &mut dyn FnMut()) -> bool {
+        let (withdraw, waited) = self.cell(index).withdraw(before_done);
+        if waited {
+            self.job(index).ring();
+        }
+        if withdraw == Withdraw::Won {
+            self.count_ended(1);
+        }
+        withdraw != Withdraw::Begun
+    }
+}
+
+/// One end of a chunk at which it is run. When the last end is dropped, what has not begun completes as lost.
+#[derive(Clone)]
+pub(crate) struct Share(Arc<Owner>);
+
+struct Owner(Arc<dyn AnyChunk>);
+
+impl Share {
+    pub(crate) fn record(&self) -> &Record {
+        self.0.0.record()
+    }
+
+    /// How many jobs have not ended, as of the last turn of a worker.
+    pub(crate) fn pending(&self) -> usize {
+        self.0.0.not_ended()
+    }
+
+    pub(crate) fn run(self, tally: &dyn Tally, turn_ends: Instant) -> Ran {
+        Arc::clone(&self.0.0).run_items(tally, turn_ends)
+    }
+
+    /// Cancels the items that have not begun.
+    pub(crate) fn cancel(&self) {
+        for job in self.0.jobs() {
+            job.record().control.cancel(&job);
+        }
+    }
+
+    /// Completes the items that have not begun with errors like `error`.
+    pub(crate) fn fail(&self, error: &JobError) {
+        for job in self.0.jobs() {
+            if let Some(claim) = job.claim() {
+                claim.fail(error.to_another(), None);
+            }
+        }
+    }
+}
+
+impl Owner {
+    fn jobs(&self) -> impl Iterator<Item = JobRef> {
+        (0..self.0.items()).map(|index| JobRef::new(Arc::clone(&self.0) as Arc<dyn AnyCell>, index))
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        if self.0.not_ended() == 0 {
+            return;
+        }
+        // A claim that is dropped completes its job as lost.
+        self.jobs().for_each(|job| drop(job.claim()));
+    }
+}
+
+impl fmt::Debug for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Share").field("first", &self.record().id).field("items", &self.0.0.items()).finish()
+    }
+}

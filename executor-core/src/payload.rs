@@ -1,0 +1,171 @@
+//! What a cell carries: a [`Job`], or a closure that stays in this process.
+
+use crate::codec;
+use crate::error::{JobError, job_name};
+use crate::job::{Job, Work};
+use crate::panic;
+use crate::registry::JobEntry;
+
+/// Something that runs once and gives a value: the part of [`Job`] that needs no serde.
+pub(crate) trait Payload: Send + Sized + 'static {
+    type Output: Send + 'static;
+
+    fn start(self) -> Work<Self::Output>;
+
+    fn failed(output: &Self::Output) -> bool;
+
+    /// A copy for a later attempt.
+    fn duplicate(&self) -> Result<Self, JobError>;
+
+    fn name() -> &'static str;
+
+    /// The entry by which another process knows it, if it can travel.
+    fn entry() -> Option<&'static JobEntry>;
+
+    fn encode(&self) -> Result<Vec<u8>, JobError>;
+
+    /// What arrives where these encoded arguments are sent.
+    fn decode(bytes: &[u8]) -> Result<Self, JobError>;
+
+    fn encode_output(output: &Self::Output) -> Result<Vec<u8>, JobError>;
+
+    fn decode_output(bytes: &[u8]) -> Result<Self::Output, JobError>;
+}
+
+/// A job of the user's, which can travel.
+pub(crate) struct JobPayload<J>(pub(crate) J);
+
+impl<J: Job> Payload for JobPayload<J> {
+    type Output = J::Output;
+
+    fn start(self) -> Work<J::Output> {
+        self.0.start()
+    }
+
+    fn failed(output: &J::Output) -> bool {
+        J::failed(output)
+    }
+
+    fn duplicate(&self) -> Result<Self, JobError> {
+        let copy = panic::catch(|| job_name::<J>().to_owned(), || self.0.duplicate())?;
+        match copy {
+            Some(job) => Ok(JobPayload(job)),
+            None => Self::decode(&self.encode()?),
+        }
+    }
+
+    fn name() -> &'static str {
+        job_name::<J>()
+    }
+
+    fn entry() -> Option<&'static JobEntry> {
+        Some(J::entry())
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, JobError> {
+        encode::<J>(&self.0, Part::Arguments)
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, JobError> {
+        decode::<J, J>(bytes, Part::Arguments).map(JobPayload)
+    }
+
+    fn encode_output(output: &J::Output) -> Result<Vec<u8>, JobError> {
+        encode::<J>(output, Part::Output)
+    }
+
+    fn decode_output(bytes: &[u8]) -> Result<J::Output, JobError> {
+        decode::<J, J::Output>(bytes, Part::Output)
+    }
+}
+
+/// Which side of a job a message speaks of.
+#[derive(Clone, Copy)]
+enum Part {
+    Arguments,
+    Output,
+}
+
+impl Part {
+    fn of<J: Job>(self) -> String {
+        match self {
+            Part::Arguments => format!("job `{}`", job_name::<J>()),
+            Part::Output => format!("the output of job `{}`", job_name::<J>()),
+        }
+    }
+}
+
+/// Encodes a part of a job. A panic in the user's `Serialize` is an error like any other.
+fn encode<J: Job>(value: &impl serde::Serialize, part: Part) -> Result<Vec<u8>, JobError> {
+    let encoded = panic::catch(|| job_name::<J>().to_owned(), || codec::encode(value));
+    match encoded {
+        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Err(cause)) => Err(JobError::Encode { what: part.of::<J>(), cause: cause.into() }),
+        Err(cause) => Err(JobError::Encode { what: part.of::<J>(), cause: cause.into() }),
+    }
+}
+
+/// Decodes a part of a job. A panic in the user's `Deserialize` is an error like any other.
+fn decode<J: Job, T: serde::de::DeserializeOwned>(bytes: &[u8], part: Part) -> Result<T, JobError> {
+    let decoded = panic::catch(|| job_name::<J>().to_owned(), || codec::decode::<T>(bytes));
+    match decoded {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(cause)) => Err(JobError::Decode { what: part.of::<J>(), cause: cause.into() }),
+        Err(cause) => Err(JobError::Decode { what: part.of::<J>(), cause: cause.into() }),
+    }
+}
+
+/// A closure that stays in this process.
+pub(crate) struct ClosurePayload<F>(pub(crate) F);
+
+/// The answer of a payload that was asked to leave its process or to be copied.
+fn stays(name: &str) -> JobError {
+    JobError::Encode {
+        what: format!("`{name}`"),
+        cause: "a closure can run only in the process that made it, and only once".into(),
+    }
+}
+
+impl<F, T> Payload for ClosurePayload<F>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    type Output = T;
+
+    fn start(self) -> Work<T> {
+        Work::Ready((self.0)())
+    }
+
+    fn failed(_: &T) -> bool {
+        false
+    }
+
+    fn duplicate(&self) -> Result<Self, JobError> {
+        Err(stays(Self::name()))
+    }
+
+    fn name() -> &'static str {
+        std::any::type_name::<F>()
+    }
+
+    fn entry() -> Option<&'static JobEntry> {
+        None
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, JobError> {
+        Err(stays(Self::name()))
+    }
+
+    fn decode(_: &[u8]) -> Result<Self, JobError> {
+        Err(stays(Self::name()))
+    }
+
+    fn encode_output(_: &T) -> Result<Vec<u8>, JobError> {
+        Err(stays(Self::name()))
+    }
+
+    fn decode_output(_: &[u8]) -> Result<T, JobError> {
+        Err(stays(Self::name()))
+    }
+}

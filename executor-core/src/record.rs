@@ -1,0 +1,112 @@
+//! What is known of a job beside its cell: its number, its pool, its options, its waiters.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::backend::Control;
+use crate::bells::Bells;
+use crate::options::JobOptions;
+use crate::state::JobId;
+
+/// What is known of a job, or of the jobs of a chunk, beside the cell.
+pub(crate) struct Record {
+    pub(crate) id: JobId,
+    pub(crate) control: Arc<dyn Control>,
+    /// Where the backend keeps the task; written before the future is handed out, and by the backend alone after that.
+    place: AtomicU64,
+    /// Set where an option other than the priority is, or once progress is told.
+    details: Option<Box<Details>>,
+    pub(crate) priority: crate::options::Priority,
+    pub(crate) bells: Bells,
+    progress: std::sync::OnceLock<Box<Progress>>,
+}
+
+/// The options of a job that has any, and how far its attempts have come.
+pub(crate) struct Details {
+    pub(crate) options: JobOptions,
+    /// The present attempt, from 1.
+    attempt: AtomicU32,
+    /// When the present attempt began; only where a run limit is set.
+    began: Mutex<Option<Instant>>,
+}
+
+/// What a job told of its progress.
+#[derive(Default)]
+struct Progress {
+    done: AtomicU64,
+    total: AtomicU64,
+}
+
+impl Record {
+    pub(crate) fn new(id: JobId, control: Arc<dyn Control>, options: JobOptions) -> Self {
+        let priority = options.priority;
+        let details = (!options.is_plain()).then(|| {
+            Box::new(Details { options, attempt: AtomicU32::new(1), began: Mutex::new(None) })
+        });
+        Record {
+            id,
+            control,
+            place: AtomicU64::new(0),
+            details,
+            priority,
+            bells: Bells::new(),
+            progress: std::sync::OnceLock::new(),
+        }
+    }
+
+    // The place is read and written under the backend's own lock, which orders it.
+    pub(crate) fn place(&self) -> u64 {
+        self.place.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_place(&self, place: u64) {
+        self.place.store(place, Ordering::Relaxed);
+    }
+
+    pub(crate) fn details(&self) -> Option<&Details> {
+        self.details.as_deref()
+    }
+
+    // The two counts of a progress are for people: a reader may see one of them a moment older than the other.
+    pub(crate) fn set_progress(&self, done: u64, total: u64) {
+        let progress = self.progress.get_or_init(Box::default);
+        progress.total.store(total, Ordering::Relaxed);
+        progress.done.store(done, Ordering::Relaxed);
+    }
+
+    pub(crate) fn progress(&self) -> Option<(u64, u64)> {
+        let progress = self.progress.get()?;
+        Some((progress.done.load(Ordering::Relaxed), progress.total.load(Ordering::Relaxed)))
+    }
+}
+
+impl Details {
+    /// Begins an attempt, from which the run limit counts.
+    pub(crate) fn begin_attempt(&self) {
+        if self.options.run_limit.is_some() {
+            *self.began.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+    }
+
+    /// When the present attempt passes its run limit. `None` without a limit, or with one beyond what a clock can tell.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let limit = self.options.run_limit?;
+        let began = *self.began.lock().unwrap_or_else(PoisonError::into_inner);
+        began?.checked_add(limit)
+    }
+
+    // Only the holder of the ticket writes the attempt, and whoever reads it from elsewhere wants a number to show.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.attempt.load(Ordering::Relaxed)
+    }
+
+    /// The wait before the next attempt, or `None` if this was the last.
+    pub(crate) fn delay(&self) -> Option<Duration> {
+        self.options.retries.delay_after(self.attempt())
+    }
+
+    pub(crate) fn next_attempt(&self) {
+        self.attempt.store(self.attempt() + 1, Ordering::Relaxed);
+    }
+}

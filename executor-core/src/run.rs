@@ -1,0 +1,161 @@
+//! Running a job: its context around it, its panic caught, its outcome judged.
+
+use std::time::{Duration, Instant};
+
+use crate::cell::Stage;
+use crate::context;
+use crate::drive::drive;
+use crate::error::JobError;
+use crate::job::Work;
+use crate::job_ref::{Claim, JobRef};
+use crate::panic::{catch, drop_quietly};
+use crate::payload::Payload;
+use crate::sync::{park_until, thread};
+use crate::task::Task;
+
+/// Where a backend counts. Each method is called before the change can be seen through a future.
+pub trait Tally {
+    /// A job was begun for the first time.
+    fn begun(&self);
+
+    /// A job ended; a failed one with an error or an output that is a failure.
+    fn ended(&self, failed: bool);
+}
+
+/// What became of a task that was run.
+#[derive(Debug)]
+#[must_use = "a retry that is dropped completes its job as lost"]
+pub enum Ran {
+    /// The task is used up.
+    Done,
+    /// The job failed and has an attempt left.
+    Again(Retry),
+    /// A chunk used up its turn and has items left. They are in the task's other shares.
+    Yielded,
+}
+
+/// A job between two attempts. It is still running, as its future sees it.
+#[derive(Debug)]
+#[must_use = "a retry that is dropped completes its job as lost"]
+pub struct Retry {
+    claim: Claim,
+    delay: Duration,
+}
+
+impl Retry {
+    pub(crate) fn new(claim: Claim, delay: Duration) -> Self {
+        Retry { claim, delay }
+    }
+
+    /// How long the next attempt is to wait.
+    #[must_use]
+    pub fn delay(&self) -> Duration {
+        self.delay
+    }
+
+    /// The task of the next attempt, to be run when the delay has passed.
+    pub fn into_task(self) -> Task {
+        Task::claimed(self.claim)
+    }
+
+    /// Waits and tries again on this thread, until the job ends. A request to stop ends the wait, and the job.
+    pub fn run_here(self, tally: &dyn Tally) {
+        let mut retry = self;
+        loop {
+            if !sleep_unless_stopped(retry.claim.job(), retry.delay) {
+                return retry.claim.give_up(tally);
+            }
+            match retry.claim.run(tally) {
+                Ran::Again(next) => retry = next,
+                Ran::Done | Ran::Yielded => return,
+            }
+        }
+    }
+}
+
+/// False if the job was asked to stop before `delay` had passed.
+fn sleep_unless_stopped(job: &JobRef, delay: Duration) -> bool {
+    let until = Instant::now() + delay;
+    let waker = context::thread_waker(thread::current());
+    loop {
+        if job.state_word().stop_requested() || job.record().control.is_stopping() {
+            return false;
+        }
+        if Instant::now() >= until {
+            return true;
+        }
+        job.record().bells.hang_stop(&waker);
+        if !job.state_word().stop_requested() {
+            park_until(Some(until));
+        }
+    }
+}
+
+/// What came of one attempt.
+pub(crate) struct Attempt<P: Payload> {
+    pub(crate) stage: Stage<P>,
+    pub(crate) failed: bool,
+}
+
+impl<P: Payload> Attempt<P> {
+    pub(crate) fn failed(error: JobError) -> Self {
+        Attempt { stage: Stage::Failed(Box::new(error)), failed: true }
+    }
+}
+
+/// Runs the payload on this thread, inside the context of `job`. Everything that the payload captured is dropped when
+/// this returns.
+pub(crate) fn execute<P: Payload>(job: &JobRef, payload: P) -> Attempt<P> {
+    if !job.record().control.encodes() {
+        return execute_here(job, payload);
+    }
+    let sent = payload.encode().and_then(|bytes| {
+        drop_quietly(payload);
+        P::decode(&bytes)
+    });
+    let Attempt { stage, failed } = match sent {
+        Ok(arrived) => execute_here(job, arrived),
+        Err(error) => Attempt::failed(error),
+    };
+    let Stage::Value(value) = stage else { return Attempt { stage, failed } };
+    let encoded = P::encode_output(&value);
+    drop_quietly(value);
+    match encoded {
+        Ok(bytes) => Attempt { stage: Stage::Bytes(Box::new(bytes)), failed },
+        Err(error) => Attempt::failed(error),
+    }
+}
+
+fn execute_here<P: Payload>(job: &JobRef, payload: P) -> Attempt<P> {
+    let result = catch(
+        || job.name().to_owned(),
+        || {
+            let value = match payload.start() {
+                Work::Ready(value) => value,
+                Work::Future(future) => drive(Some(job), future),
+            };
+            let failed = P::failed(&value);
+            (value, failed)
+        },
+    );
+    match result {
+        Ok((value, failed)) => Attempt { stage: Stage::Value(value), failed },
+        Err(error) => Attempt::failed(error),
+    }
+}
+
+/// Runs one attempt of `job` on this thread, and judges it by its run limit.
+pub(crate) fn attempt<P: Payload>(job: &JobRef, payload: P) -> Attempt<P> {
+    let details = job.record().details();
+    if let Some(details) = details {
+        details.begin_attempt();
+    }
+    let attempt = context::enter(job, || execute(job, payload));
+    if let Some(limit) = details.and_then(|details| details.options.run_limit)
+        && job.deadline().is_some_and(|deadline| Instant::now() >= deadline)
+    {
+        drop_quietly(attempt.stage);
+        return Attempt::failed(JobError::RunLimit { job: job.name().to_owned(), limit });
+    }
+    attempt
+}

@@ -1,0 +1,154 @@
+//! One submitted job: the one allocation that a submit makes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::Control;
+use crate::cell::{Again, Cell, Stage, State, Ticket, Withdraw};
+use crate::error::JobError;
+use crate::job_ref::{AnyCell, Claim, JobRef};
+use crate::options::JobOptions;
+use crate::payload::Payload;
+use crate::record::Record;
+use crate::run::{self, Attempt, Ran, Retry, Tally};
+use crate::state::JobId;
+use crate::unread;
+
+/// One job: its record and its cell.
+pub(crate) struct Single<P: Payload> {
+    record: Record,
+    cell: Cell<P>,
+}
+
+impl<P: Payload> Single<P> {
+    pub(crate) fn new(payload: P, options: JobOptions, control: Arc<dyn Control>) -> Arc<Self> {
+        Arc::new(Single { record: Record::new(JobId::take(1), control, options), cell: Cell::new(payload) })
+    }
+
+    /// Takes the job back from a task that was refused. Its future, of which nobody has heard, is never done.
+    pub(crate) fn reclaim(&self) -> Option<P> {
+        let ticket = self.cell.begin()?;
+        self.cell.take_job(&ticket)
+    }
+
+    fn complete(self: Arc<Self>, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) {
+        let waited = self.cell.finish(ticket, attempt.stage, attempt.failed, |failed| {
+            if let Some(tally) = tally {
+                tally.ended(failed);
+            }
+        });
+        if waited {
+            JobRef::new(self, 0).ring();
+        }
+    }
+
+    /// The copy for a next attempt and the wait before it, where the options ask for one.
+    fn spare(&self, payload: &P) -> Result<Option<(P, Duration)>, JobError> {
+        let Some(delay) = self.record.details().and_then(|details| details.delay()) else { return Ok(None) };
+        Ok(Some((payload.duplicate()?, delay)))
+    }
+}
+
+impl<P: Payload> AnyCell for Single<P> {
+    fn record(&self) -> &Record {
+        &self.record
+    }
+
+    fn state(&self, _: u32) -> &State {
+        self.cell.state()
+    }
+
+    fn type_name(&self) -> &'static str {
+        P::name()
+    }
+
+    fn begin(&self, _: u32) -> Option<Ticket> {
+        self.cell.begin()
+    }
+
+    fn run(self: Arc<Self>, _: u32, ticket: Ticket, tally: &dyn Tally) -> Ran {
+        let details = self.record.details();
+        if details.is_none_or(|details| details.attempt() == 1) {
+            tally.begun();
+        }
+        let Some(payload) = self.cell.take_job(&ticket) else {
+            let error = JobError::Lost { job: P::name().to_owned() };
+            self.complete(ticket, Attempt::failed(error), Some(tally));
+            return Ran::Done;
+        };
+        let spare = match self.spare(&payload) {
+            Ok(spare) => spare,
+            Err(error) => {
+                crate::panic::drop_quietly(payload);
+                self.complete(ticket, Attempt::failed(error), Some(tally));
+                return Ran::Done;
+            }
+        };
+        let job = JobRef::new(Arc::clone(&self) as Arc<dyn AnyCell>, 0);
+        let attempt = run::attempt(&job, payload);
+        if let Some((copy, delay)) = spare
+            && attempt.failed
+            && !self.cell.state().stop_requested()
+            && !self.cell.state().is_killed()
+            && !self.record.control.is_stopping()
+        {
+            if let Some(details) = details {
+                details.next_attempt();
+            }
+            self.cell.put_again(&ticket, Again { job: copy, last: attempt.stage });
+            return Ran::Again(Retry::new(Claim::new(job, ticket), delay));
+        }
+        drop(job);
+        self.complete(ticket, attempt, Some(tally));
+        Ran::Done
+    }
+
+    fn fail(self: Arc<Self>, _: u32, ticket: Ticket, error: JobError, tally: Option<&dyn Tally>) {
+        self.complete(ticket, Attempt::failed(error), tally);
+    }
+
+    fn give_up(self: Arc<Self>, _: u32, ticket: Ticket, tally: &dyn Tally) {
+        let attempt = match self.cell.take_last(&ticket) {
+            Some(stage) => Attempt { stage, failed: true },
+            None => Attempt::failed(JobError::Lost { job: P::name().to_owned() }),
+        };
+        self.complete(ticket, attempt, Some(tally));
+    }
+
+    fn withdraw(self: Arc<Self>, _: u32, before_done: &mut dyn FnMut()) -> bool {
+        let (withdraw, waited) = self.cell.withdraw(before_done);
+        if waited {
+            JobRef::new(self, 0).ring();
+        }
+        withdraw != Withdraw::Begun
+    }
+}
+
+/// The end at which the value is taken.
+pub(crate) trait FutureCell<T>: AnyCell {
+    /// The outcome, for one caller, once the job is done.
+    fn take(&self) -> Option<Result<T, JobError>>;
+}
+
+impl<P: Payload> FutureCell<P::Output> for Single<P> {
+    fn take(&self) -> Option<Result<P::Output, JobError>> {
+        self.cell.take().map(Stage::into_outcome)
+    }
+}
+
+impl<P: Payload> Drop for Single<P> {
+    fn drop(&mut self) {
+        let state = self.cell.state();
+        if state.is_failed() && state.is_finished_untaken() {
+            let error = match self.cell.take() {
+                Some(Stage::Failed(error)) => Some(*error),
+                stage => {
+                    crate::panic::drop_quietly(stage);
+                    None
+                }
+            };
+            let given = self.record.details().and_then(|details| details.options.name.as_deref());
+            unread::report(self.record.id, given.unwrap_or_else(|| P::name()), error);
+        }
+    }
+}

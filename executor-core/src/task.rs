@@ -1,0 +1,213 @@
+//! [`Task`]: a submitted job as a backend sees it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::backend::{Backend, Control};
+use crate::error::JobError;
+use crate::future::JobFuture;
+use crate::job_ref::{AnyCell, Claim, JobRef};
+use crate::map::Share;
+use crate::options::{JobOptions, Priority};
+use crate::payload::{ClosurePayload, Payload};
+use crate::run::{Ran, Tally};
+use crate::single::Single;
+
+/// A submitted job, or a chunk of a `map`, to be run once. Dropping it completes what has not begun as
+/// [`JobError::Lost`].
+pub struct Task(Content);
+
+enum Content {
+    /// A job that waits for its first attempt.
+    Pending(JobRef),
+    /// A job that waits for a later attempt.
+    Claimed(Claim),
+    /// One worker's share of a chunk.
+    Share(Share),
+    /// Nothing: the task was used.
+    Used,
+}
+
+impl Task {
+    pub(crate) fn pending(job: JobRef) -> Self {
+        Task(Content::Pending(job))
+    }
+
+    pub(crate) fn claimed(claim: Claim) -> Self {
+        Task(Content::Claimed(claim))
+    }
+
+    pub(crate) fn share_of(share: Share) -> Self {
+        Task(Content::Share(share))
+    }
+
+    fn take(&mut self) -> Content {
+        std::mem::replace(&mut self.0, Content::Used)
+    }
+
+    fn record(&self) -> Option<&crate::record::Record> {
+        match &self.0 {
+            Content::Pending(job) => Some(job.record()),
+            Content::Claimed(claim) => Some(claim.job().record()),
+            Content::Share(share) => Some(share.record()),
+            Content::Used => None,
+        }
+    }
+
+    /// How many jobs have not begun in it: 1, or the rest of a chunk.
+    #[must_use]
+    pub fn jobs(&self) -> usize {
+        match &self.0 {
+            Content::Pending(_) | Content::Claimed(_) => 1,
+            Content::Share(share) => share.pending(),
+            Content::Used => 0,
+        }
+    }
+
+    /// Which of the waiting tasks goes first.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        self.record().map_or(Priority::Normal, |record| record.priority)
+    }
+
+    /// Notes where the backend keeps the task, under a lock of the backend's; [`JobRef::place`] tells it.
+    pub fn set_place(&self, place: u64) {
+        if let Some(record) = self.record() {
+            record.set_place(place);
+        }
+    }
+
+    /// True if `job` is the job of this task, or one of its chunk.
+    #[must_use]
+    pub fn is_of(&self, job: &JobRef) -> bool {
+        self.record().is_some_and(|record| std::ptr::eq(record, job.record()))
+    }
+
+    /// The job; `None` for a chunk, which has several.
+    #[must_use]
+    pub fn job(&self) -> Option<&JobRef> {
+        match &self.0 {
+            Content::Pending(job) => Some(job),
+            Content::Claimed(claim) => Some(claim.job()),
+            Content::Share(_) | Content::Used => None,
+        }
+    }
+
+    /// True for a job that waits for a later attempt: it is running as its future sees it, and counted so.
+    #[must_use]
+    pub fn is_retry(&self) -> bool {
+        matches!(self.0, Content::Claimed(_))
+    }
+
+    /// A further end of a chunk, so that another worker can help with it; `None` for a task of one job.
+    #[must_use]
+    pub fn share(&self) -> Option<Task> {
+        match &self.0 {
+            Content::Share(share) => Some(Task(Content::Share(share.clone()))),
+            _ => None,
+        }
+    }
+
+    /// Runs it on this thread: the job, or items of the chunk until none is left or `turn_ends` has come. A job that was
+    /// cancelled or claimed meanwhile is passed over.
+    pub fn run(mut self, tally: &dyn Tally, turn_ends: impl FnOnce() -> Instant) -> Ran {
+        match self.take() {
+            Content::Pending(job) => match job.claim() {
+                Some(claim) => claim.run(tally),
+                None => Ran::Done,
+            },
+            Content::Claimed(claim) => claim.run(tally),
+            Content::Share(share) => share.run(tally, turn_ends()),
+            Content::Used => Ran::Done,
+        }
+    }
+
+    /// Cancels what has not begun. A job between two attempts ends with what came of the last one.
+    pub fn cancel(mut self, tally: &dyn Tally) {
+        match self.take() {
+            Content::Pending(job) => {
+                job.record().control.cancel(&job);
+            }
+            Content::Claimed(claim) => claim.give_up(tally),
+            Content::Share(share) => share.cancel(),
+            Content::Used => {}
+        }
+    }
+
+    /// Ends a job that waits for a later attempt as killed; true if this task was one.
+    pub fn kill_retry(mut self, tally: &dyn Tally) -> bool {
+        match self.take() {
+            Content::Claimed(claim) => {
+                claim.fail(JobError::Killed, Some(tally));
+                true
+            }
+            content => {
+                self.0 = content;
+                false
+            }
+        }
+    }
+
+    /// Completes everything in it that has not begun with an error of its own.
+    pub fn fail(mut self, error: JobError) {
+        match self.take() {
+            Content::Pending(job) => {
+                if let Some(claim) = job.claim() {
+                    claim.fail(error, None);
+                }
+            }
+            Content::Claimed(claim) => claim.fail(error, None),
+            Content::Share(share) => share.fail(&error),
+            Content::Used => {}
+        }
+    }
+
+    /// Forgets the task, whose job was taken back.
+    pub(crate) fn defuse(mut self) {
+        drop(self.take());
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if let Content::Pending(job) = self.take()
+            && let Some(claim) = job.claim()
+        {
+            // Dropping the claim completes the job as lost. A share does the like when it is the last of its chunk.
+            drop(claim);
+        }
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Content::Pending(job) => f.debug_tuple("Task").field(job).finish(),
+            Content::Claimed(claim) => f.debug_tuple("Task").field(claim).finish(),
+            Content::Share(share) => f.debug_tuple("Task").field(share).finish(),
+            Content::Used => f.write_str("Task(used)"),
+        }
+    }
+}
+
+/// The two ends of a submitted job, and the cell between them.
+pub(crate) fn new_task<P: Payload>(
+    payload: P,
+    options: JobOptions,
+    control: Arc<dyn Control>,
+) -> (Task, Arc<Single<P>>) {
+    let cell = Single::new(payload, options, control);
+    (Task::pending(JobRef::new(Arc::clone(&cell) as Arc<dyn AnyCell>, 0)), cell)
+}
+
+/// The task and the future of a closure, for the `spawn` of a backend in this process. The closure may capture
+/// anything that can cross threads.
+pub fn closure_task<F, T>(backend: &(impl Backend + ?Sized), closure: F) -> (Task, JobFuture<T>)
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let (task, cell) = new_task(ClosurePayload(closure), JobOptions::default(), Arc::clone(backend.control()));
+    (task, JobFuture::new(cell))
+}

@@ -1,0 +1,111 @@
+//! The drain loop: a rayon job that runs our tasks.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use executor_core::backend::Ran;
+
+use rayon::Yield;
+
+use crate::buffer::BatchSize;
+use crate::pool::{Pool, TURN};
+
+/// After how many tasks a loop lets rayon have the worker for one of its own. As in tokio's scheduler: a prime, so that
+/// it does not fall in step with a pattern in the work.
+const TASKS_PER_YIELD: u32 = 61;
+
+thread_local! {
+    /// True while this worker is inside a drain loop, perhaps deep below a job that waits in rayon.
+    static DRAINING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A loop that was given a token when it was spawned.
+pub(crate) fn run_with_token(pool: &Arc<Pool>) {
+    if DRAINING.get() {
+        if pool.leave_nested() {
+            pool.broadcast();
+        }
+        return;
+    }
+    drain(pool);
+}
+
+/// Every worker was asked to look, because a loop could not go on where it was.
+pub(crate) fn answer_broadcast(pool: &Arc<Pool>) {
+    let takes = {
+        let mut board = pool.lock();
+        board.answer_broadcast();
+        !DRAINING.get() && board.take_token()
+    };
+    if takes {
+        drain(pool);
+    }
+}
+
+/// Runs tasks until there are none. The caller has a token, which is given back.
+fn drain(pool: &Arc<Pool>) {
+    let Some(worker) = pool.own_worker() else {
+        // Rayon runs its jobs on its own threads, and each of them has taken its seat.
+        pool.leave_nested();
+        return;
+    };
+    let _draining = Draining::begin(pool);
+    let tally = pool.tally(worker);
+    let mut batch = BatchSize::new();
+    let mut finished = None;
+    let mut tasks: u32 = 0;
+    loop {
+        let Some(next) = pool.next(worker, finished.take(), &mut batch).or_else(|| pool.steal(worker)) else {
+            if pool.look() {
+                continue;
+            }
+            // What a finished job left to rayon goes first: this worker may be the last that is awake.
+            if rayon::yield_now() != Some(Yield::Executed) {
+                pool.say_quick(batch.is_quick(), false);
+                batch = BatchSize::new();
+                if !pool.leave() {
+                    return;
+                }
+            }
+            continue;
+        };
+        match next.task.run(&tally, || Instant::now() + TURN) {
+            Ran::Done => finished = next.stays,
+            Ran::Again(retry) => pool.again(retry),
+            Ran::Yielded => {}
+        }
+        tasks = tasks.wrapping_add(1);
+        if tasks.is_multiple_of(TASKS_PER_YIELD) {
+            rayon::yield_now();
+        }
+    }
+}
+
+/// Marks this worker as inside a loop. If the loop itself panics, which is a bug of ours, no job may wait for it.
+struct Draining<'a> {
+    pool: &'a Pool,
+}
+
+impl<'a> Draining<'a> {
+    fn begin(pool: &'a Pool) -> Self {
+        DRAINING.set(true);
+        Draining { pool }
+    }
+}
+
+impl Drop for Draining<'_> {
+    fn drop(&mut self) {
+        DRAINING.set(false);
+        if std::thread::panicking() {
+            self.pool.break_down("a worker of the executor panicked, which is a fault of the executor");
+            self.pool.leave_nested();
+        }
+    }
+}
+
+/// Runs a waker of the user's; its panic concerns nobody here and was reported by the panic hook.
+pub(crate) fn quietly(f: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(f));
+}

@@ -1,0 +1,15 @@
+//! draft
+mod executor;
+mod builder;
+mod pool;
+mod board;
+mod buffer;
+mod queue;
+mod drain;
+mod worker;
+mod timer;
+mod tally;
+mod sync;
+
+pub use builder::ThreadExecutorBuilder;
+pub use executor::ThreadExecutor;
