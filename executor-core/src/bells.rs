@@ -31,7 +31,8 @@ impl Waiter {
     }
 }
 
-/// The bells of a job: rung once, when it is done, in the order in which they were hung.
+/// The bells of a job: rung once, when it is done, in the order in which they were hung. Beside them is what else
+/// few jobs have, so that it costs those nothing.
 pub(crate) struct Bells(Mutex<Hung>);
 
 #[derive(Default)]
@@ -46,6 +47,8 @@ struct More {
     waiters: Vec<Waiter>,
     /// Async jobs that wait to be asked to stop.
     stop: Vec<Waker>,
+    /// How far the job has come, as it told.
+    progress: Option<(u64, u64)>,
 }
 
 impl Bells {
@@ -126,6 +129,14 @@ impl Bells {
         }
         drop(hung);
         quietly(|| drop(new));
+    }
+
+    pub(crate) fn set_progress(&self, done: u64, total: u64) {
+        self.0.lock().more.get_or_insert_default().progress = Some((done, total));
+    }
+
+    pub(crate) fn progress(&self) -> Option<(u64, u64)> {
+        self.0.lock().more.as_ref()?.progress
     }
 
     /// Tells those who wait to be asked to stop.

@@ -79,7 +79,7 @@ pub fn current_seat<R>(f: impl FnOnce(Option<&Arc<Seat>>) -> R) -> R {
 }
 
 /// Runs `f` as a part of `job`: inside, [`current`] speaks of it.
-pub(crate) fn enter<R>(job: &JobRef, f: impl FnOnce() -> R) -> R {
+pub(crate) fn enter<R>(job: JobRef, f: impl FnOnce() -> R) -> R {
     struct Leave(Option<JobRef>);
     impl Drop for Leave {
         fn drop(&mut self) {
@@ -87,8 +87,13 @@ pub(crate) fn enter<R>(job: &JobRef, f: impl FnOnce() -> R) -> R {
             let _ = RUNNING.try_with(|running| drop(running.replace(before)));
         }
     }
-    let _leave = Leave(RUNNING.replace(Some(job.clone())));
+    let _leave = Leave(RUNNING.replace(Some(job)));
     f()
+}
+
+/// The job that runs on this thread.
+pub(crate) fn running() -> Option<JobRef> {
+    RUNNING.try_with(|running| running.borrow().clone()).ok().flatten()
 }
 
 /// Says that the job running on this thread is now item `index` of the chunk that [`enter`] named.
@@ -125,8 +130,7 @@ pub(crate) fn turn_to(index: u32) {
 /// ```
 #[must_use]
 pub fn current() -> JobContext {
-    let job = RUNNING.try_with(|running| running.borrow().clone()).ok().flatten();
-    JobContext { job, seat: current_seat(|seat| seat.cloned()) }
+    JobContext { job: running(), seat: current_seat(|seat| seat.cloned()) }
 }
 
 /// What a job can learn of itself, and tell. Cheap to clone, and it may leave the thread of the job.
@@ -189,7 +193,7 @@ impl JobContext {
     /// Tells how far the job has come, in units of its own. [`JobHandle::progress`] reads it.
     pub fn progress(&self, done: u64, total: u64) {
         if let Some(job) = &self.job {
-            job.record().set_progress(done, total);
+            job.record().bells.set_progress(done, total);
         }
     }
 

@@ -50,7 +50,7 @@ pub enum JobError {
         payload: PanicPayload,
     },
     /// The job could not be encoded to travel, or its output could not.
-    #[error("{what} cannot be encoded: {cause}; check its `Serialize`")]
+    #[error("{what} cannot be encoded; check its `Serialize`")]
     Encode {
         /// What could not be encoded.
         what: String,
@@ -59,7 +59,7 @@ pub enum JobError {
         cause: BoxError,
     },
     /// The job could not be decoded where it arrived, or its output could not.
-    #[error("{what} cannot be decoded: {cause}; check that its `Deserialize` reads what its `Serialize` writes")]
+    #[error("{what} cannot be decoded; check that its `Deserialize` reads what its `Serialize` writes")]
     Decode {
         /// What could not be decoded.
         what: String,

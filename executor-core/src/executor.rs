@@ -49,7 +49,11 @@ pub trait Executor: Backend {
     ///
     /// With a bounded queue that is full, until there is room. A worker of the same pool does not wait for room.
     fn submit<J: Job>(&self, job: J) -> JobFuture<J::Output> {
-        self.submit_with(job, JobOptions::default())
+        let (task, cell) = new_task(JobPayload(job), None, Arc::clone(self.control()));
+        if let Err(refused) = self.accept(task, Room::Wait) {
+            refused.fail();
+        }
+        JobFuture::new(cell)
     }
 
     /// [`submit`](Executor::submit) with options. One that the backend cannot honour is the future's error, and names
@@ -60,7 +64,7 @@ pub trait Executor: Backend {
     /// As [`submit`](Executor::submit).
     fn submit_with<J: Job>(&self, job: J, options: JobOptions) -> JobFuture<J::Output> {
         let unsupported = unsupported(self, &options);
-        let (task, cell) = new_task(JobPayload(job), options, Arc::clone(self.control()));
+        let (task, cell) = new_task(JobPayload(job), Some(options), Arc::clone(self.control()));
         let refused = match unsupported {
             Some(option) => Err(Refused::new(task, JobError::Rejected(Rejection::Unsupported { option }))),
             None => self.accept(task, Room::Wait),
@@ -77,7 +81,7 @@ pub trait Executor: Backend {
     ///
     /// If the queue is full or the executor takes no more jobs; the error has the job.
     fn try_submit<J: Job>(&self, job: J) -> Result<JobFuture<J::Output>, TrySubmitError<J>> {
-        let (task, cell) = new_task(JobPayload(job), JobOptions::default(), Arc::clone(self.control()));
+        let (task, cell) = new_task(JobPayload(job), None, Arc::clone(self.control()));
         let Err(refused) = self.accept(task, Room::Now) else { return Ok(JobFuture::new(cell)) };
         let (task, error) = refused.into_parts();
         let job = cell.reclaim();
@@ -98,7 +102,7 @@ pub trait Executor: Backend {
     where
         Self: Sync,
     {
-        let (task, cell) = new_task(JobPayload(job), JobOptions::default(), Arc::clone(self.control()));
+        let (task, cell) = new_task(JobPayload(job), None, Arc::clone(self.control()));
         let mut task = Some(task);
         let mut cell = Some(cell);
         poll_fn(move |cx| {

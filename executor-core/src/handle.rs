@@ -50,10 +50,10 @@ impl JobHandle {
     }
 
     /// What the job last told with [`JobContext::progress`](crate::JobContext::progress): how much is done, of how
-    /// much. The two are read one after the other.
+    /// much.
     #[must_use]
     pub fn progress(&self) -> Option<(u64, u64)> {
-        self.job.record().progress()
+        self.job.record().bells.progress()
     }
 
     /// Cancels the job if it has not begun; true if it never ran and never will.

@@ -19,6 +19,12 @@ pub(crate) trait AnyCell: Send + Sync {
 
     fn type_name(&self) -> &'static str;
 
+    /// The name given at submit, else that of the type.
+    fn name(&self) -> &str {
+        let given = self.record().details().and_then(|details| details.options.name.as_deref());
+        given.unwrap_or_else(|| self.type_name())
+    }
+
     /// PENDING to RUNNING, for one caller.
     fn begin(&self, index: u32) -> Option<Ticket>;
 
@@ -69,8 +75,7 @@ impl JobRef {
     /// The name of the job: the one given at submit, else its own.
     #[must_use]
     pub fn name(&self) -> &str {
-        let given = self.record().details().and_then(|details| details.options.name.as_deref());
-        given.unwrap_or_else(|| self.cell.type_name())
+        self.cell.name()
     }
 
     /// How far the job has come.
@@ -100,7 +105,13 @@ impl JobRef {
     #[must_use]
     pub fn claim(&self) -> Option<Claim> {
         let ticket = self.cell.begin(self.index)?;
-        Some(Claim { job: self.clone(), ticket: Some(ticket) })
+        Some(Claim::new(self.clone(), ticket))
+    }
+
+    /// [`claim`](JobRef::claim), without the cost of a second reference.
+    pub(crate) fn into_claim(self) -> Option<Claim> {
+        let ticket = self.cell.begin(self.index)?;
+        Some(Claim::new(self, ticket))
     }
 
     /// Wakes those who wait for this job on a worker of its pool, so that they look whether they can run it.
@@ -141,53 +152,55 @@ impl fmt::Debug for JobRef {
 }
 
 /// A job that was begun and must be ended. Dropping it completes the job as [`JobError::Lost`].
-#[derive(Debug)]
 #[must_use = "dropping a claim completes its job as lost"]
 pub struct Claim {
-    job: JobRef,
     /// Gone once the job is run or completed.
-    ticket: Option<Ticket>,
+    begun: Option<(JobRef, Ticket)>,
 }
 
 impl Claim {
     pub(crate) fn new(job: JobRef, ticket: Ticket) -> Self {
-        Claim { job, ticket: Some(ticket) }
+        Claim { begun: Some((job, ticket)) }
     }
 
-    /// The job.
-    #[must_use]
-    pub fn job(&self) -> &JobRef {
-        &self.job
+    pub(crate) fn job(&self) -> Option<&JobRef> {
+        self.begun.as_ref().map(|(job, _)| job)
     }
 
     /// Runs the job on this thread, to its end or to its next attempt.
     pub fn run(mut self, tally: &dyn Tally) -> Ran {
-        match self.ticket.take() {
-            Some(ticket) => Arc::clone(&self.job.cell).run(self.job.index, ticket, tally),
+        match self.begun.take() {
+            Some((JobRef { cell, index }, ticket)) => cell.run(index, ticket, tally),
             None => Ran::Done,
         }
     }
 
     /// Completes the job with an error.
     pub fn fail(mut self, error: JobError, tally: Option<&dyn Tally>) {
-        if let Some(ticket) = self.ticket.take() {
-            Arc::clone(&self.job.cell).fail(self.job.index, ticket, error, tally);
+        if let Some((JobRef { cell, index }, ticket)) = self.begun.take() {
+            cell.fail(index, ticket, error, tally);
         }
     }
 
     /// Completes a job between two attempts with what came of the last one.
     pub(crate) fn give_up(mut self, tally: &dyn Tally) {
-        if let Some(ticket) = self.ticket.take() {
-            Arc::clone(&self.job.cell).give_up(self.job.index, ticket, tally);
+        if let Some((JobRef { cell, index }, ticket)) = self.begun.take() {
+            cell.give_up(index, ticket, tally);
         }
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            let error = JobError::Lost { job: self.job.name().to_owned() };
-            Arc::clone(&self.job.cell).fail(self.job.index, ticket, error, None);
+        if let Some((job, ticket)) = self.begun.take() {
+            let error = JobError::Lost { job: job.name().to_owned() };
+            job.cell.fail(job.index, ticket, error, None);
         }
+    }
+}
+
+impl fmt::Debug for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Claim").field(&self.job()).finish()
     }
 }

@@ -34,7 +34,8 @@ mod any_job;
 mod macro_support;
 mod register;
 
-//pub use executor_macros::job;
+pub use any_job::{AnyJob, AnyOutput};
+pub use executor_macros::job;
 pub use job::{Job, Work};
 pub use executor::{Executor, map, map_unordered};
 pub use backend::{Backend, Shutdown};
@@ -51,3 +52,14 @@ pub use stats::Stats;
 pub use inline::{InlineExecutor, InlineExecutorBuilder};
 pub use unread::{UnreadFailure, on_unread_failure};
 pub use registry::{JobEntry, job_named};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::any_job::{duplicate_any, start_any};
+    pub use crate::macro_support::{
+        Argument, CannotCopy, Copier, JobArgument, JobOutput, NeverFails, NotAnArgument, NotSerde, Outcome, assert_argument,
+    };
+    pub use crate::register::entry_of;
+    pub use crate::registry::{JobEntry, Registration};
+    pub use {inventory, serde, typetag};
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::backend::Control;
 use crate::bells::Bells;
-use crate::options::JobOptions;
+use crate::options::{JobOptions, Priority};
 use crate::state::JobId;
 
 /// What is known of a job, or of the jobs of a chunk, beside the cell.
@@ -15,11 +15,10 @@ pub(crate) struct Record {
     pub(crate) control: Arc<dyn Control>,
     /// Where the backend keeps the task; written before the future is handed out, and by the backend alone after that.
     place: AtomicU64,
-    /// Set where an option other than the priority is, or once progress is told.
+    /// Set where an option other than the priority is.
     details: Option<Box<Details>>,
-    pub(crate) priority: crate::options::Priority,
+    pub(crate) priority: Priority,
     pub(crate) bells: Bells,
-    progress: std::sync::OnceLock<Box<Progress>>,
 }
 
 /// The options of a job that has any, and how far its attempts have come.
@@ -31,27 +30,16 @@ pub(crate) struct Details {
     began: Mutex<Option<Instant>>,
 }
 
-/// What a job told of its progress.
-#[derive(Default)]
-struct Progress {
-    done: AtomicU64,
-    total: AtomicU64,
-}
-
 impl Record {
-    pub(crate) fn new(id: JobId, control: Arc<dyn Control>, options: JobOptions) -> Self {
-        let priority = options.priority;
-        let details = (!options.is_plain()).then(|| {
-            Box::new(Details { options, attempt: AtomicU32::new(1), began: Mutex::new(None) })
-        });
+    /// A record; no options are the default ones.
+    pub(crate) fn new(id: JobId, control: Arc<dyn Control>, options: Option<JobOptions>) -> Self {
         Record {
             id,
             control,
             place: AtomicU64::new(0),
-            details,
-            priority,
+            priority: options.as_ref().map_or(Priority::Normal, |options| options.priority),
+            details: options.filter(|options| !options.is_plain()).map(Details::new),
             bells: Bells::new(),
-            progress: std::sync::OnceLock::new(),
         }
     }
 
@@ -67,21 +55,13 @@ impl Record {
     pub(crate) fn details(&self) -> Option<&Details> {
         self.details.as_deref()
     }
-
-    // The two counts of a progress are for people: a reader may see one of them a moment older than the other.
-    pub(crate) fn set_progress(&self, done: u64, total: u64) {
-        let progress = self.progress.get_or_init(Box::default);
-        progress.total.store(total, Ordering::Relaxed);
-        progress.done.store(done, Ordering::Relaxed);
-    }
-
-    pub(crate) fn progress(&self) -> Option<(u64, u64)> {
-        let progress = self.progress.get()?;
-        Some((progress.done.load(Ordering::Relaxed), progress.total.load(Ordering::Relaxed)))
-    }
 }
 
 impl Details {
+    fn new(options: JobOptions) -> Box<Self> {
+        Box::new(Details { options, attempt: AtomicU32::new(1), began: Mutex::new(None) })
+    }
+
     /// Begins an attempt, from which the run limit counts.
     pub(crate) fn begin_attempt(&self) {
         if self.options.run_limit.is_some() {

@@ -7,7 +7,7 @@ use crate::context;
 use crate::drive::drive;
 use crate::error::JobError;
 use crate::job::Work;
-use crate::job_ref::{Claim, JobRef};
+use crate::job_ref::{AnyCell, Claim, JobRef};
 use crate::panic::{catch, drop_quietly};
 use crate::payload::Payload;
 use crate::sync::{park_until, thread};
@@ -62,7 +62,7 @@ impl Retry {
     pub fn run_here(self, tally: &dyn Tally) {
         let mut retry = self;
         loop {
-            if !sleep_unless_stopped(retry.claim.job(), retry.delay) {
+            if !retry.claim.job().is_some_and(|job| sleep_unless_stopped(job, retry.delay)) {
                 return retry.claim.give_up(tally);
             }
             match retry.claim.run(tally) {
@@ -103,18 +103,18 @@ impl<P: Payload> Attempt<P> {
     }
 }
 
-/// Runs the payload on this thread, inside the context of `job`. Everything that the payload captured is dropped when
-/// this returns.
-pub(crate) fn execute<P: Payload>(job: &JobRef, payload: P) -> Attempt<P> {
-    if !job.record().control.encodes() {
-        return execute_here(job, payload);
+/// Runs the payload of `cell` on this thread, inside the context that is set. Everything that the payload captured is
+/// dropped when this returns.
+pub(crate) fn execute<P: Payload>(cell: &dyn AnyCell, payload: P) -> Attempt<P> {
+    if !cell.record().control.encodes() {
+        return execute_here(cell, payload);
     }
     let sent = payload.encode().and_then(|bytes| {
         drop_quietly(payload);
         P::decode(&bytes)
     });
     let Attempt { stage, failed } = match sent {
-        Ok(arrived) => execute_here(job, arrived),
+        Ok(arrived) => execute_here(cell, arrived),
         Err(error) => Attempt::failed(error),
     };
     let Stage::Value(value) = stage else { return Attempt { stage, failed } };
@@ -126,13 +126,13 @@ pub(crate) fn execute<P: Payload>(job: &JobRef, payload: P) -> Attempt<P> {
     }
 }
 
-fn execute_here<P: Payload>(job: &JobRef, payload: P) -> Attempt<P> {
+fn execute_here<P: Payload>(cell: &dyn AnyCell, payload: P) -> Attempt<P> {
     let result = catch(
-        || job.name().to_owned(),
+        || cell.name().to_owned(),
         || {
             let value = match payload.start() {
                 Work::Ready(value) => value,
-                Work::Future(future) => drive(Some(job), future),
+                Work::Future(future) => drive(context::running().as_ref(), future),
             };
             let failed = P::failed(&value);
             (value, failed)
@@ -144,18 +144,19 @@ fn execute_here<P: Payload>(job: &JobRef, payload: P) -> Attempt<P> {
     }
 }
 
-/// Runs one attempt of `job` on this thread, and judges it by its run limit.
-pub(crate) fn attempt<P: Payload>(job: &JobRef, payload: P) -> Attempt<P> {
-    let details = job.record().details();
+/// Runs one attempt of `job`, whose cell is `cell`, on this thread, and judges it by its run limit.
+pub(crate) fn attempt<P: Payload>(job: JobRef, cell: &dyn AnyCell, payload: P) -> Attempt<P> {
+    let details = cell.record().details();
     if let Some(details) = details {
         details.begin_attempt();
     }
-    let attempt = context::enter(job, || execute(job, payload));
-    if let Some(limit) = details.and_then(|details| details.options.run_limit)
-        && job.deadline().is_some_and(|deadline| Instant::now() >= deadline)
+    let attempt = context::enter(job, || execute(cell, payload));
+    if let Some(details) = details
+        && let Some(limit) = details.options.run_limit
+        && details.deadline().is_some_and(|deadline| Instant::now() >= deadline)
     {
         drop_quietly(attempt.stage);
-        return Attempt::failed(JobError::RunLimit { job: job.name().to_owned(), limit });
+        return Attempt::failed(JobError::RunLimit { job: cell.name().to_owned(), limit });
     }
     attempt
 }

@@ -21,7 +21,7 @@ pub(crate) struct Single<P: Payload> {
 }
 
 impl<P: Payload> Single<P> {
-    pub(crate) fn new(payload: P, options: JobOptions, control: Arc<dyn Control>) -> Arc<Self> {
+    pub(crate) fn new(payload: P, options: Option<JobOptions>, control: Arc<dyn Control>) -> Arc<Self> {
         Arc::new(Single { record: Record::new(JobId::take(1), control, options), cell: Cell::new(payload) })
     }
 
@@ -67,8 +67,7 @@ impl<P: Payload> AnyCell for Single<P> {
     }
 
     fn run(self: Arc<Self>, _: u32, ticket: Ticket, tally: &dyn Tally) -> Ran {
-        let details = self.record.details();
-        if details.is_none_or(|details| details.attempt() == 1) {
+        if self.record.details().is_none_or(|details| details.attempt() == 1) {
             tally.begun();
         }
         let Some(payload) = self.cell.take_job(&ticket) else {
@@ -84,21 +83,19 @@ impl<P: Payload> AnyCell for Single<P> {
                 return Ran::Done;
             }
         };
-        let job = JobRef::new(Arc::clone(&self) as Arc<dyn AnyCell>, 0);
-        let attempt = run::attempt(&job, payload);
+        let attempt = run::attempt(JobRef::new(Arc::clone(&self) as Arc<dyn AnyCell>, 0), &*self, payload);
         if let Some((copy, delay)) = spare
             && attempt.failed
             && !self.cell.state().stop_requested()
             && !self.cell.state().is_killed()
             && !self.record.control.is_stopping()
         {
-            if let Some(details) = details {
+            if let Some(details) = self.record.details() {
                 details.next_attempt();
             }
             self.cell.put_again(&ticket, Again { job: copy, last: attempt.stage });
-            return Ran::Again(Retry::new(Claim::new(job, ticket), delay));
+            return Ran::Again(Retry::new(Claim::new(JobRef::new(self, 0), ticket), delay));
         }
-        drop(job);
         self.complete(ticket, attempt, Some(tally));
         Ran::Done
     }

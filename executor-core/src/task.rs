@@ -49,7 +49,7 @@ impl Task {
     fn record(&self) -> Option<&crate::record::Record> {
         match &self.0 {
             Content::Pending(job) => Some(job.record()),
-            Content::Claimed(claim) => Some(claim.job().record()),
+            Content::Claimed(claim) => claim.job().map(JobRef::record),
             Content::Share(share) => Some(share.record()),
             Content::Used => None,
         }
@@ -89,7 +89,7 @@ impl Task {
     pub fn job(&self) -> Option<&JobRef> {
         match &self.0 {
             Content::Pending(job) => Some(job),
-            Content::Claimed(claim) => Some(claim.job()),
+            Content::Claimed(claim) => claim.job(),
             Content::Share(_) | Content::Used => None,
         }
     }
@@ -113,7 +113,7 @@ impl Task {
     /// cancelled or claimed meanwhile is passed over.
     pub fn run(mut self, tally: &dyn Tally, turn_ends: impl FnOnce() -> Instant) -> Ran {
         match self.take() {
-            Content::Pending(job) => match job.claim() {
+            Content::Pending(job) => match job.into_claim() {
                 Some(claim) => claim.run(tally),
                 None => Ran::Done,
             },
@@ -153,7 +153,7 @@ impl Task {
     pub fn fail(mut self, error: JobError) {
         match self.take() {
             Content::Pending(job) => {
-                if let Some(claim) = job.claim() {
+                if let Some(claim) = job.into_claim() {
                     claim.fail(error, None);
                 }
             }
@@ -172,7 +172,7 @@ impl Task {
 impl Drop for Task {
     fn drop(&mut self) {
         if let Content::Pending(job) = self.take()
-            && let Some(claim) = job.claim()
+            && let Some(claim) = job.into_claim()
         {
             // Dropping the claim completes the job as lost. A share does the like when it is the last of its chunk.
             drop(claim);
@@ -194,7 +194,7 @@ impl fmt::Debug for Task {
 /// The two ends of a submitted job, and the cell between them.
 pub(crate) fn new_task<P: Payload>(
     payload: P,
-    options: JobOptions,
+    options: Option<JobOptions>,
     control: Arc<dyn Control>,
 ) -> (Task, Arc<Single<P>>) {
     let cell = Single::new(payload, options, control);
@@ -208,6 +208,6 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let (task, cell) = new_task(ClosurePayload(closure), JobOptions::default(), Arc::clone(backend.control()));
+    let (task, cell) = new_task(ClosurePayload(closure), None, Arc::clone(backend.control()));
     (task, JobFuture::new(cell))
 }

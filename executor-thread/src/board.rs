@@ -131,13 +131,13 @@ impl Board {
             return Err((task, Denied::Full));
         }
         self.accepted += jobs as u64;
-        self.queue.push(task);
+        self.queue.push(task, jobs);
         Ok(self.call(jobs))
     }
 
     /// Puts a job in for its next attempt. It was accepted long ago, so that no bound and no shutdown concerns it.
     pub(crate) fn readmit(&mut self, task: Task) -> Call {
-        self.queue.push(task);
+        self.queue.push(task, 1);
         self.call(1)
     }
 

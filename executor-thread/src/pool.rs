@@ -50,7 +50,9 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, park_until, thread};
 use crate::tally::{Counts, Own};
 
-/// What the handles, the workers and the futures of one pool share.
+/// What the handles, the workers and the futures of one pool share. Aligned to two cache lines, so that the count of
+/// its [`Arc`], which every submit changes, is not on the line of the lock, which every worker changes.
+#[repr(align(128))]
 pub(crate) struct Pool {
     pub(crate) id: PoolId,
     workers: usize,

@@ -1,60 +1,53 @@
 //! The tasks that wait: three priorities, first in first out within each, and any of them can leave at once.
 
+use std::collections::VecDeque;
+
 use executor_core::Priority;
 use executor_core::backend::{JobRef, Task};
 
-/// The end of a list.
-const NONE: u32 = u32::MAX;
+const PRIORITIES: usize = 3;
 
-/// Tasks in three linked lists through one table of nodes. A task that was cancelled or claimed leaves from the middle,
-/// and its node is free at once.
+/// Tasks in three lanes.
 pub(crate) struct Queue {
-    nodes: Vec<Node>,
-    /// The first of the free nodes, which are linked through `next`.
-    free: u32,
-    lists: [List; PRIORITIES],
-    /// How often a task of a higher priority went before one that waited in this list.
+    lanes: [Lane; PRIORITIES],
+    /// How often a task of a higher priority went before one that waited in this lane.
     passed_over: [u32; PRIORITIES],
-    /// The generation of the latest push.
-    generation: u32,
     jobs: usize,
     tasks: usize,
 }
 
-const PRIORITIES: usize = 3;
+/// The tasks of one priority. A submitter only writes at the end of it and a worker only reads at the start, so that no
+/// line of memory goes back and forth between them for a task. A task that leaves from the middle leaves a hole.
+#[derive(Default)]
+struct Lane {
+    entries: VecDeque<Entry>,
+    /// The number of the first entry; the entries are numbered through.
+    first: u64,
+    holes: usize,
+}
 
-struct Node {
+struct Entry {
+    /// `None` is a hole.
     task: Option<Task>,
     /// How many jobs the task was counted for.
     jobs: usize,
-    list: u8,
-    /// Which push put the task there, so that an old place does not mean a new task.
-    generation: u32,
-    next: u32,
-    before: u32,
 }
 
-#[derive(Clone, Copy)]
-struct List {
-    first: u32,
-    last: u32,
-}
-
-/// Where a task is: a node and its generation.
+/// Where a task is: the number of its entry, and its lane in the lowest two bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place(u64);
 
 impl Place {
-    fn new(node: u32, generation: u32) -> Self {
-        Place(u64::from(generation) << 32 | u64::from(node))
+    fn new(number: u64, lane: usize) -> Self {
+        Place(number << 2 | lane as u64)
     }
 
-    fn node(self) -> u32 {
-        self.0 as u32
+    fn lane(self) -> usize {
+        (self.0 & 3) as usize
     }
 
-    fn generation(self) -> u32 {
-        (self.0 >> 32) as u32
+    fn number(self) -> u64 {
+        self.0 >> 2
     }
 }
 
@@ -65,17 +58,60 @@ pub(crate) struct Next {
     pub(crate) stays: Option<Place>,
 }
 
+impl Lane {
+    /// A lane of this many entries is kept when it runs empty: it is some 100 KiB.
+    const KEPT: usize = 2048;
+
+    fn push(&mut self, task: Task, jobs: usize, lane: usize) {
+        task.set_place(Place::new(self.first + self.entries.len() as u64, lane).0);
+        self.entries.push_back(Entry { task: Some(task), jobs });
+    }
+
+    fn entry(&mut self, place: Place) -> Option<&mut Entry> {
+        let index = usize::try_from(place.number().checked_sub(self.first)?).ok()?;
+        self.entries.get_mut(index)
+    }
+
+    /// Makes a hole at `place`, and gives what was there.
+    fn take(&mut self, place: Place) -> Option<(Task, usize)> {
+        let entry = self.entry(place)?;
+        let taken = (entry.task.take()?, std::mem::take(&mut entry.jobs));
+        self.holes += 1;
+        self.tidy(place.lane());
+        Some(taken)
+    }
+
+    /// Sees to it that neither end is a hole, and that no more than half of a long lane is.
+    fn tidy(&mut self, lane: usize) {
+        while self.entries.front().is_some_and(|entry| entry.task.is_none()) {
+            self.entries.pop_front();
+            self.first += 1;
+            self.holes -= 1;
+        }
+        while self.entries.back().is_some_and(|entry| entry.task.is_none()) {
+            self.entries.pop_back();
+            self.holes -= 1;
+        }
+        if self.holes > Self::KEPT && self.holes > self.entries.len() / 2 {
+            // The numbers go on from the last one, so that an old place does not mean another task.
+            self.first += self.entries.len() as u64;
+            self.holes = 0;
+            self.entries.retain(|entry| entry.task.is_some());
+            for (number, entry) in (self.first..).zip(&self.entries) {
+                if let Some(task) = &entry.task {
+                    task.set_place(Place::new(number, lane).0);
+                }
+            }
+        }
+        if self.entries.is_empty() && self.entries.capacity() > Self::KEPT {
+            self.entries = VecDeque::new();
+        }
+    }
+}
+
 impl Queue {
     pub(crate) fn new() -> Self {
-        Queue {
-            nodes: Vec::new(),
-            free: NONE,
-            lists: [List { first: NONE, last: NONE }; PRIORITIES],
-            passed_over: [0; PRIORITIES],
-            generation: 0,
-            jobs: 0,
-            tasks: 0,
-        }
+        Queue { lanes: Default::default(), passed_over: [0; PRIORITIES], jobs: 0, tasks: 0 }
     }
 
     /// How many jobs wait. The jobs of a chunk are counted until the chunk leaves, or a worker looks at it again.
@@ -88,73 +124,53 @@ impl Queue {
         self.tasks
     }
 
-    /// Puts a task at the end of the list of its priority, and notes its place in it.
-    pub(crate) fn push(&mut self, task: Task) {
-        let list = task.priority() as usize;
-        let jobs = task.jobs();
-        let index = self.free;
-        let index = if index == NONE {
-            // 2^32 tasks would take some hundred GiB of cells.
-            self.nodes.push(Node { task: None, jobs: 0, list: 0, generation: 0, next: NONE, before: NONE });
-            (self.nodes.len() - 1) as u32
-        } else {
-            self.free = self.nodes[index as usize].next;
-            index
-        };
-        let last = std::mem::replace(&mut self.lists[list].last, index);
-        self.generation = self.generation.wrapping_add(1);
-        let generation = self.generation;
-        task.set_place(Place::new(index, generation).0);
-        self.nodes[index as usize] = Node { task: Some(task), jobs, list: list as u8, generation, next: NONE, before: last };
-        match last {
-            NONE => self.lists[list].first = index,
-            last => self.nodes[last as usize].next = index,
-        }
+    /// Puts a task at the end of the lane of its priority, and notes its place in it.
+    pub(crate) fn push(&mut self, task: Task, jobs: usize) {
+        let lane = task.priority() as usize;
+        self.lanes[lane].push(task, jobs, lane);
         self.jobs += jobs;
         self.tasks += 1;
     }
 
     /// The task whose turn it is.
     pub(crate) fn pop(&mut self) -> Option<Next> {
-        let index = self.lists[self.choose()?].first;
-        let node = &mut self.nodes[index as usize];
-        let share = node.task.as_ref().and_then(Task::share);
-        match share {
-            Some(share) => {
-                let jobs = share.jobs();
-                self.jobs -= node.jobs - jobs.min(node.jobs);
-                node.jobs = node.jobs.min(jobs);
-                Some(Next { task: share, stays: Some(Place::new(index, node.generation)) })
-            }
-            None => self.unlink(index).map(|task| Next { task, stays: None }),
-        }
+        let lane = self.choose()?;
+        let place = Place::new(self.lanes[lane].first, lane);
+        let entry = self.lanes[lane].entries.front_mut()?;
+        let Some(share) = entry.task.as_ref().and_then(Task::share) else {
+            return self.remove(place).map(|task| Next { task, stays: None });
+        };
+        let jobs = share.jobs().min(entry.jobs);
+        self.jobs -= entry.jobs - jobs;
+        entry.jobs = jobs;
+        Some(Next { task: share, stays: Some(place) })
     }
 
     /// The task whose turn it is, unless that is a chunk.
     pub(crate) fn pop_single(&mut self) -> Option<Task> {
-        let first = self.lists[self.peek()?].first;
-        let is_chunk = self.nodes[first as usize].task.as_ref().is_none_or(|task| task.job().is_none());
+        let front = self.lanes[self.peek()?].entries.front()?;
+        let is_chunk = front.task.as_ref().is_none_or(|task| task.job().is_none());
         if is_chunk { None } else { self.pop().map(|next| next.task) }
     }
 
-    /// The list whose turn it is: the highest that is not empty, unless it went before a lower one often enough.
+    /// The lane whose turn it is: the highest that is not empty, unless it went before a lower one often enough.
     fn peek(&self) -> Option<usize> {
-        let highest = (0..PRIORITIES).rev().find(|&list| self.waits(list))?;
-        let aged = |list: &usize| self.waits(*list) && self.passed_over[*list] >= Priority::AGEING;
+        let highest = (0..PRIORITIES).rev().find(|&lane| self.waits(lane))?;
+        let aged = |lane: &usize| self.waits(*lane) && self.passed_over[*lane] >= Priority::AGEING;
         Some((0..highest).rev().find(aged).unwrap_or(highest))
     }
 
-    fn waits(&self, list: usize) -> bool {
-        self.lists[list].first != NONE
+    fn waits(&self, lane: usize) -> bool {
+        !self.lanes[lane].entries.is_empty()
     }
 
-    /// [`peek`](Queue::peek), and counts that the lower lists were passed over.
+    /// [`peek`](Queue::peek), and counts that the lower lanes were passed over.
     fn choose(&mut self) -> Option<usize> {
         let chosen = self.peek()?;
         self.passed_over[chosen] = 0;
-        for list in 0..chosen {
-            if self.waits(list) {
-                self.passed_over[list] += 1;
+        for lane in 0..chosen {
+            if self.waits(lane) {
+                self.passed_over[lane] += 1;
             }
         }
         Some(chosen)
@@ -162,58 +178,31 @@ impl Queue {
 
     /// Takes the task at `place` out, if it is still there.
     pub(crate) fn remove(&mut self, place: Place) -> Option<Task> {
-        let node = self.nodes.get(place.node() as usize)?;
-        if node.generation != place.generation() || node.task.is_none() {
-            return None;
-        }
-        self.unlink(place.node())
+        let (task, jobs) = self.lanes.get_mut(place.lane())?.take(place)?;
+        self.jobs -= jobs;
+        self.tasks -= 1;
+        Some(task)
     }
 
     /// Takes the task of `job` out, if it is here and `condition` holds for it.
     pub(crate) fn remove_of(&mut self, job: &JobRef, condition: impl FnOnce(&Task) -> bool) -> Option<Task> {
         let place = Place(job.place());
-        let task = self.nodes.get(place.node() as usize)?.task.as_ref()?;
+        let task = self.lanes.get_mut(place.lane())?.entry(place)?.task.as_ref()?;
         if task.is_of(job) && condition(task) { self.remove(place) } else { None }
-    }
-
-    fn unlink(&mut self, index: u32) -> Option<Task> {
-        let free = std::mem::replace(&mut self.free, index);
-        let node = &mut self.nodes[index as usize];
-        let task = node.task.take();
-        let (before, next, list, jobs) = (node.before, node.next, node.list as usize, node.jobs);
-        node.next = free;
-        match before {
-            NONE => self.lists[list].first = next,
-            before => self.nodes[before as usize].next = next,
-        }
-        match next {
-            NONE => self.lists[list].last = before,
-            next => self.nodes[next as usize].before = before,
-        }
-        self.jobs -= jobs;
-        self.tasks -= 1;
-        self.release_memory();
-        task
-    }
-
-    /// Gives the table back once a burst is over, so that a long queue does not stay in memory for ever.
-    fn release_memory(&mut self) {
-        /// A table of this many nodes is kept: it is some 60 KiB.
-        const KEPT: usize = 1024;
-        if self.tasks == 0 && self.nodes.len() > KEPT {
-            self.nodes = Vec::new();
-            self.free = NONE;
-        }
     }
 
     /// Takes everything out, first those of the highest priority.
     pub(crate) fn drain(&mut self) -> Vec<Task> {
-        let mut tasks = Vec::with_capacity(self.tasks);
-        for list in (0..PRIORITIES).rev() {
-            while self.lists[list].first != NONE {
-                tasks.extend(self.unlink(self.lists[list].first));
-            }
-        }
-        tasks
+        self.jobs = 0;
+        self.tasks = 0;
+        let lanes = self.lanes.iter_mut().rev();
+        lanes
+            .flat_map(|lane| {
+                lane.first += lane.entries.len() as u64;
+                lane.holes = 0;
+                std::mem::take(&mut lane.entries)
+            })
+            .filter_map(|entry| entry.task)
+            .collect()
     }
 }

@@ -1,5 +1,6 @@
 //! From bytes to the value.
 
+use std::any::type_name;
 use std::mem;
 
 use postcard::de_flavors::Slice;
@@ -12,8 +13,13 @@ use serde::de::{
 use super::bytes::whole_vec;
 use super::error::{Cause, CodecError};
 
-/// How deep values may nest. A level takes up to about 1.5 kB of stack in a debug build, and a thread has 2 MiB by default.
-pub(super) const LEVELS_MAX: u16 = 512;
+/// How deep values may nest. A level takes up to about 1.5 kB of stack in a debug build, of the 2 MiB of a thread.
+pub(super) const LEVELS_MAX: u16 = 256;
+
+/// How many levels one counts for whose type was erased, as in a `Box<dyn AnyJob>`. Each erased value inside another is
+/// read through one more layer, so that their stack grows with the square of their depth. Ten of them, which is what
+/// this limit comes to, take some 250 kB in a debug build.
+const LEVELS_OF_ERASED: u16 = 8;
 
 /// How many elements that take no bytes, such as `()`, one message may hold. Without a limit, ten bytes could
 /// announce more of them than a processor counts in a year.
@@ -73,28 +79,33 @@ impl<'de> Input<'de> {
 struct Decoder<'a, 'de>(&'a mut Input<'de>);
 
 impl<'de> Decoder<'_, 'de> {
-    /// Reads something that holds other values, one level further down.
+    /// Reads for the visitor `V` something that holds other values, one level further down.
     #[inline]
-    fn nested<R>(self, read: impl FnOnce(&mut Input<'de>) -> Result<R, CodecError>) -> Result<R, CodecError> {
-        let Some(left) = self.0.levels_left.checked_sub(1) else {
+    fn nested<V, R>(self, read: impl FnOnce(&mut Input<'de>) -> Result<R, CodecError>) -> Result<R, CodecError> {
+        let erased = type_name::<V>().starts_with("&mut dyn erased_serde::");
+        let levels = if erased { LEVELS_OF_ERASED } else { 1 };
+        let Some(left) = self.0.levels_left.checked_sub(levels) else {
             return Err(CodecError::new(Cause::TooDeep(LEVELS_MAX)));
         };
         self.0.levels_left = left;
         let value = read(self.0)?;
         // After an error the whole message is given up, and nobody looks at the limit again.
-        self.0.levels_left = left + 1;
+        self.0.levels_left = left + levels;
         Ok(value)
     }
 
     /// Reads a fixed number of elements, which the type says and the bytes do not.
     #[inline]
     fn fixed<V: Visitor<'de>>(self, count: usize, visitor: V) -> Result<V::Value, CodecError> {
-        self.nested(|input| visitor.visit_seq(Elements { input, left: count, makes_room: true }))
+        self.nested::<V, _>(|input| visitor.visit_seq(Elements { input, left: count, makes_room: true }))
     }
 
     /// Reads as many elements as the bytes announce.
     #[inline]
-    fn counted<R>(self, read: impl FnOnce(&mut Elements<'_, 'de>) -> Result<R, CodecError>) -> Result<R, CodecError> {
+    fn counted<V, R>(
+        self,
+        read: impl FnOnce(&mut Elements<'_, 'de>) -> Result<R, CodecError>,
+    ) -> Result<R, CodecError> {
         let count: usize = self.0.take()?;
         // More elements than bytes can be true only where elements take no bytes.
         let empty = count.saturating_sub(self.0.bytes_left());
@@ -102,7 +113,7 @@ impl<'de> Decoder<'_, 'de> {
             Some(left) => self.0.empty_elements_left = left,
             None => return Err(CodecError::new(Cause::LengthTooLarge(count))),
         }
-        self.nested(|input| {
+        self.nested::<V, _>(|input| {
             let mut elements = Elements { input, left: count, makes_room: empty == 0 };
             let value = read(&mut elements)?;
             match elements.left {
@@ -167,7 +178,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
         match self.0.take::<u8>()? {
             0 => visitor.visit_none(),
-            1 => self.nested(|input| visitor.visit_some(Decoder(input))),
+            1 => self.nested::<V, _>(|input| visitor.visit_some(Decoder(input))),
             _ => Err(CodecError::new(Cause::Malformed("an `Option` is neither 0 nor 1"))),
         }
     }
@@ -184,7 +195,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
 
     #[inline]
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, CodecError> {
-        self.nested(|input| visitor.visit_newtype_struct(Decoder(input)))
+        self.nested::<V, _>(|input| visitor.visit_newtype_struct(Decoder(input)))
     }
 
     /// Reads a sequence; one that becomes a `Vec<u8>` in one piece.
@@ -193,7 +204,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
         if let Some(bytes) = whole_vec::<V>(|| self.0.take()) {
             return bytes;
         }
-        self.counted(|elements| visitor.visit_seq(elements))
+        self.counted::<V, _>(|elements| visitor.visit_seq(elements))
     }
 
     #[inline]
@@ -213,7 +224,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
 
     #[inline]
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
-        self.counted(|entries| visitor.visit_map(entries))
+        self.counted::<V, _>(|entries| visitor.visit_map(entries))
     }
 
     #[inline]
@@ -233,7 +244,7 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, CodecError> {
-        self.nested(|input| visitor.visit_enum(Decoder(input)))
+        self.nested::<V, _>(|input| visitor.visit_enum(Decoder(input)))
     }
 }
 

@@ -13,8 +13,8 @@ use super::error::{Cause, CodecError};
 ///
 /// # Errors
 ///
-/// If its `Serialize` fails, leaves out a field (`skip_serializing_if`), or does not know the length of a sequence or map
-/// before its first element (`flatten`).
+/// If its `Serialize` fails, leaves out a field (`skip_serializing_if`), or does not know the length of a sequence or
+/// map before its first element (`flatten`).
 ///
 /// # Examples
 ///
@@ -294,7 +294,7 @@ macro_rules! fields {
                 self.part(value)
             }
 
-            /// The derive calls this where `skip_serializing_if` says so. What is read back by position would be shifted.
+            /// The derive calls this where `skip_serializing_if` says so. The fields behind would be read in its place.
             #[cold]
             fn skip_field(&mut self, field: &'static str) -> Result<(), CodecError> {
                 Err(CodecError::new(Cause::FieldLeftOut(field)))

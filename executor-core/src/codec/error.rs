@@ -34,9 +34,7 @@ pub(super) enum Cause {
     FieldLeftOut(&'static str),
     #[error("the bytes end too early; they were cut off, or they are of another type")]
     EndOfBytes,
-    #[error(
-        "{0} bytes are left over; they are of another type, or `Serialize` writes more than `Deserialize` reads"
-    )]
+    #[error("{0} bytes are left over; they are of another type, or `Serialize` writes more than `Deserialize` reads")]
     BytesLeft(usize),
     #[error(
         "{0} elements are left over in a sequence or map; the hand-written `Deserialize` must read on until it is told \

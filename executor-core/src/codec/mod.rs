@@ -1,6 +1,6 @@
 //! The codec: how jobs and their outputs become bytes, and values again.
 //!
-//! The bytes are those of [postcard](https://postcard.jamesmunns.com/wire-format): whatever [`encode`] writes,
+//! The bytes are those of [postcard](https://postcard.jamesmunns.com/wire-format): whatever [`encode()`] writes,
 //! `postcard::from_bytes` reads, and the other way round. Numbers, text and byte strings go through postcard itself;
 //! what is built of them (options, sequences, structs, enums) is a few lines here, for four things that postcard
 //! alone does not give:
@@ -10,9 +10,9 @@
 //!   the same.
 //! - **Errors that say what to do.** The words of a user's own `Serialize` and `Deserialize` are kept, and the habits
 //!   of serde that a format without names cannot carry are named in the error.
-//! - **A field left out is an error.** `skip_serializing_if` would shift every field after it; [`encode`] refuses it.
+//! - **A field left out is an error.** `skip_serializing_if` would shift every field after it; [`encode()`] refuses it.
 //! - **Hostile bytes.** A length that a message claims allocates at most about one MiB ahead of the bytes that are
-//!   there, values nest at most 512 levels deep, and elements of no bytes are limited to about a million a message.
+//!   there, values nest at most 256 levels deep, and elements of no bytes are limited to about a million a message.
 //!
 //! # Examples
 //!

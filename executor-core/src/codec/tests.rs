@@ -235,6 +235,12 @@ fn elements_without_bytes_are_limited_for_the_whole_message() {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Chain(Option<Box<Chain>>);
 
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+enum Tree {
+    Leaf,
+    Branch { name: String, numbers: [u64; 4], children: Vec<Tree> },
+}
+
 #[test]
 fn what_is_nested_too_deep_is_an_error_and_no_overflow() {
     let levels = usize::from(super::decode::LEVELS_MAX);
@@ -242,8 +248,12 @@ fn what_is_nested_too_deep_is_an_error_and_no_overflow() {
     let mut within = vec![1_u8; levels / 2 - 1];
     within.push(0);
     assert!(decode::<Chain>(&within).is_ok());
-    let error = decode::<Chain>(&vec![1; 1_000_000]).unwrap_err();
-    assert!(error.to_string().contains("nested"), "{error}");
+    for error in [
+        decode::<Chain>(&vec![1; 1_000_000]).unwrap_err(),
+        decode::<Tree>(&[1, 0, 0, 0, 0, 0, 1].repeat(100_000)).unwrap_err(),
+    ] {
+        assert!(error.to_string().contains("nested"), "{error}");
+    }
 }
 
 fn text(error: CodecError) -> String {

@@ -9,7 +9,7 @@ use crate::cell::{Cell, Stage, State, Ticket, Withdraw};
 use crate::context;
 use crate::error::JobError;
 use crate::job_ref::{AnyCell, JobRef};
-use crate::options::JobOptions;
+use crate::options::{JobOptions, Priority};
 use crate::payload::Payload;
 use crate::record::Record;
 use crate::run::{Attempt, Ran, Tally, execute};
@@ -35,11 +35,12 @@ impl<P: Payload> Chunk<P> {
     /// A chunk of `jobs`, and the task that runs it.
     pub(crate) fn new(
         jobs: impl ExactSizeIterator<Item = P>,
-        options: JobOptions,
+        priority: Priority,
         control: Arc<dyn Control>,
         pace: Arc<Pace>,
     ) -> (Task, Arc<Self>) {
-        let record = Record::new(JobId::take(jobs.len() as u64), control, options);
+        let options = JobOptions::new().priority(priority);
+        let record = Record::new(JobId::take(jobs.len() as u64), control, Some(options));
         let chunk = Arc::new(Chunk {
             record,
             cells: jobs.map(Cell::new).collect(),
@@ -93,18 +94,17 @@ impl<P: Payload> Chunk<P> {
     }
 
     /// Runs item `index` inside the context that is set already; false if another has begun it.
-    fn run_item(self: &Arc<Self>, job: &mut JobRef, index: u32, tally: &dyn Tally) -> bool {
+    fn run_item(self: &Arc<Self>, index: u32, tally: &dyn Tally) -> bool {
         let Some(ticket) = self.cell(index).begin() else { return false };
         tally.begun();
-        job.turn_to(index);
         context::turn_to(index);
-        self.run_begun(job, index, ticket, tally);
+        self.run_begun(index, ticket, tally);
         true
     }
 
-    fn run_begun(self: &Arc<Self>, job: &JobRef, index: u32, ticket: Ticket, tally: &dyn Tally) {
+    fn run_begun(self: &Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) {
         let attempt = match self.cell(index).take_job(&ticket) {
-            Some(payload) => execute(job, payload),
+            Some(payload) => execute(&**self, payload),
             None => Attempt::failed(JobError::Lost { job: P::name().to_owned() }),
         };
         self.finish(index, ticket, attempt, Some(tally));
@@ -123,9 +123,7 @@ trait AnyChunk: AnyCell {
 impl<P: Payload> AnyChunk for Chunk<P> {
     fn run_items(self: Arc<Self>, tally: &dyn Tally, turn_ends: Instant) -> Ran {
         let items = self.items();
-        let mut job = self.job(0);
-        let outer = job.clone();
-        context::enter(&outer, || {
+        context::enter(self.job(0), || {
             let mut began = Instant::now();
             loop {
                 // Looked at first, so that the cursor cannot run far beyond the end.
@@ -138,13 +136,13 @@ impl<P: Payload> AnyChunk for Chunk<P> {
                 };
                 let ran = if taken.is_empty() {
                     // The cursor is at its end. What another worker took and has not begun is run here, one item at a time.
-                    let idle = (0..items).find(|&index| self.run_item(&mut job, index, tally));
+                    let idle = (0..items).find(|&index| self.run_item(index, tally));
                     if idle.is_none() {
                         return Ran::Done;
                     }
                     1
                 } else {
-                    taken.filter(|&index| self.run_item(&mut job, index, tally)).count() as u32
+                    taken.filter(|&index| self.run_item(index, tally)).count() as u32
                 };
                 let now = Instant::now();
                 self.pace.learn(ran, now - began);
@@ -185,8 +183,7 @@ impl<P: Payload> AnyCell for Chunk<P> {
 
     fn run(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) -> Ran {
         tally.begun();
-        let job = self.job(index);
-        context::enter(&job, || self.run_begun(&job, index, ticket, tally));
+        context::enter(self.job(index), || self.run_begun(index, ticket, tally));
         self.count_ended(1);
         Ran::Done
     }

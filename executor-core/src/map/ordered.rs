@@ -129,12 +129,12 @@ where
         let control = Arc::clone(self.backend.control());
         let options = self.options.job.clone();
         if options.is_plain() {
-            let (task, chunk) = Chunk::new(jobs, options, control, Arc::clone(&self.pace));
+            let (task, chunk) = Chunk::new(jobs, options.priority, control, Arc::clone(&self.pace));
             self.stretches.push_back(Stretch::Chunk(chunk));
             self.held = Some(task);
         } else {
             for job in jobs {
-                let (task, cell) = new_task(job, options.clone(), Arc::clone(&control));
+                let (task, cell) = new_task(job, Some(options.clone()), Arc::clone(&control));
                 self.stretches.push_back(Stretch::One(JobFuture::new(cell)));
                 self.held = Some(task);
             }

@@ -68,7 +68,7 @@ where
         while self.held.is_none() && self.members.open() < self.window {
             let Some(job) = self.feed.pull() else { return };
             let control = std::sync::Arc::clone(self.backend.control());
-            let (task, cell) = new_task(JobPayload(job), self.options.job.clone(), control);
+            let (task, cell) = new_task(JobPayload(job), Some(self.options.job.clone()), control);
             self.members.add(JobFuture::new(cell));
             self.held = Some(task);
             self.offer_held(Room::Now);

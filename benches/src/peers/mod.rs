@@ -1,0 +1,85 @@
+//! Who is measured: one file per peer, each used as its own documentation advises.
+
+mod executors_pool;
+#[cfg(feature = "forte")]
+mod forte_pool;
+mod inline;
+mod ours;
+mod pool;
+mod rayon_par;
+mod rayon_spawn;
+mod rusty;
+mod smol;
+mod thread_pool;
+mod tokio_spawn;
+
+use std::error::Error;
+use std::sync::mpsc::Receiver;
+
+pub(crate) use self::pool::{Pool, Spawner};
+use crate::outcome::Outcome;
+
+/// The name of our own pool among the peers: the one that all ratios are to.
+pub(crate) const OURS: &str = "executor-thread";
+
+/// One who is measured.
+pub(crate) struct Peer {
+    /// The name on the command line and in the tables.
+    pub(crate) name: &'static str,
+    /// The package whose version the head of the output tells.
+    pub(crate) package: &'static str,
+    /// How it is used.
+    pub(crate) how: &'static str,
+    /// Starts a pool with this many worker threads.
+    pub(crate) open: fn(usize) -> Outcome<Box<dyn Pool>>,
+}
+
+/// All peers of this build, in the order of the tables.
+pub(crate) const PEERS: &[Peer] = &[
+    ours::PEER,
+    inline::PEER,
+    rayon_spawn::PEER,
+    rayon_par::PEER,
+    tokio_spawn::PEER,
+    tokio_spawn::AWAITING,
+    smol::PEER,
+    #[cfg(feature = "forte")]
+    forte_pool::PEER,
+    executors_pool::PEER,
+    rusty::PEER,
+    thread_pool::PEER,
+];
+
+/// The peers that this build leaves out, and why.
+pub(crate) const ABSENT: &[(&str, &str)] = &[
+    #[cfg(not(feature = "forte"))]
+    (
+        "forte",
+        "names Rust 1.96 as its minimum; add --features forte --ignore-rust-version",
+    ),
+];
+
+/// The peer called `name`.
+pub(crate) fn named(name: &str) -> Result<&'static Peer, Box<dyn Error>> {
+    if let Some(peer) = PEERS.iter().find(|peer| peer.name == name) {
+        return Ok(peer);
+    }
+    Err(match ABSENT.iter().find(|(absent, _)| *absent == name) {
+        Some((_, reason)) => format!("the peer {name} is not in this build: {reason}").into(),
+        None => format!("there is no peer {name}").into(),
+    })
+}
+
+/// A vector that will hold a handle for each of `count` jobs without growing.
+fn handles<T>(count: u64) -> Outcome<Vec<T>> {
+    Ok(Vec::with_capacity(usize::try_from(count)?))
+}
+
+/// Takes `count` results from the channel into which all jobs of a peer without results put theirs.
+fn gather(results: &Receiver<u64>, count: u64) -> Outcome<u64> {
+    let mut sum = 0;
+    for _ in 0..count {
+        sum += results.recv()?;
+    }
+    Ok(sum)
+}

@@ -1,0 +1,28 @@
+//! Sample jobs: what the laws run, and what the author of a backend can run in tests of their own.
+//!
+//! Each is a function that can be called as it is, and a job: `jobs::echo(1)` gives 1, `jobs::echo::job(1)` can be
+//! submitted. They are all jobs of one crate, so that a backend under test needs nothing but this crate linked in.
+
+mod failing;
+mod held;
+mod nested;
+mod plain;
+mod stopping;
+mod travelling;
+mod witness;
+mod worker;
+
+pub use failing::{
+    blow_up, blow_up_async, drop_bomb, fail, fail_before, fail_before_uncloned, fail_if, throw_bomb, throw_number,
+    DropBomb, Uncloned,
+};
+pub use held::{note_pass, pass, pass_async, pass_then_blow_up, pass_then_fail};
+pub use nested::{
+    await_sibling, await_siblings, fan_out, fib, fib_async, lock_and_wait, map_inside, shut_down_inside, submit_inside,
+    wait_inside, Host, Hosted,
+};
+pub use plain::{add, bytes_back, double_async, echo, echo_async, join_words, note};
+pub use stopping::{note_should_stop, outlast, overrun, spin_until_stop, stopped_async};
+pub use travelling::{arrive_badly, return_badly, take_badly, Fault, Faulty};
+pub use witness::{hold_witness, keep_witness, lose_witness, pass_witness, DropCount, Witness};
+pub use worker::{name_and_attempt, process_id, tell_progress, who_am_i, worker_mark, Plan, SetUp, WhoAmI};

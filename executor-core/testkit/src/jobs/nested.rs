@@ -1,0 +1,164 @@
+//! Jobs that submit jobs to the pool that runs them.
+//!
+//! A pool cannot travel, so these are for backends whose jobs run in this process: the law puts a handle on a table, and
+//! the job finds it there.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use executor_core::{Backend, Executor, JobError, MapOptions, Shutdown, WaitFor, as_completed, job, wait};
+use serde::{Deserialize, Serialize};
+
+use super::plain::{echo, note};
+use crate::log::Pen;
+
+static POOLS: Mutex<BTreeMap<u64, Arc<dyn Backend>>> = Mutex::new(BTreeMap::new());
+
+fn pools() -> MutexGuard<'static, BTreeMap<u64, Arc<dyn Backend>>> {
+    POOLS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Keeps a handle to a pool where jobs in this process find it. Dropping it gives the handle up.
+#[derive(Debug)]
+#[must_use = "dropping it takes the pool away from the jobs"]
+pub struct Hosted {
+    host: Host,
+}
+
+impl Hosted {
+    /// Puts a handle to a pool on the table.
+    pub fn new(pool: impl Backend + 'static) -> Self {
+        // A plain count: the table itself is under a lock.
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let key = LAST.fetch_add(1, Ordering::Relaxed);
+        pools().insert(key, Arc::new(pool));
+        Hosted { host: Host { key } }
+    }
+
+    /// What jobs find the pool with.
+    #[must_use]
+    pub fn host(&self) -> Host {
+        self.host
+    }
+}
+
+impl Drop for Hosted {
+    fn drop(&mut self) {
+        let pool = pools().remove(&self.host.key);
+        drop(pool);
+    }
+}
+
+/// A job's way to its own pool, within the process of the law.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct Host {
+    key: u64,
+}
+
+impl Host {
+    /// A handle to the pool.
+    ///
+    /// # Panics
+    ///
+    /// If the law has taken it away, and in another process.
+    #[must_use]
+    pub fn pool(self) -> Arc<dyn Backend> {
+        let pool = pools().get(&self.key).cloned();
+        pool.expect("the law keeps its pool on the table as long as its jobs run")
+    }
+}
+
+/// The text of an error, for jobs that pass it on.
+fn text(error: JobError) -> String {
+    error.to_string()
+}
+
+/// The Fibonacci number `n`, each step of it a job of its own that this one waits for.
+#[job]
+pub fn fib(host: Host, n: u64) -> Result<u64, String> {
+    if n < 2 {
+        return Ok(n);
+    }
+    let pool = host.pool();
+    let [first, second] = [n - 1, n - 2].map(|n| pool.submit(fib::job(host, n)));
+    Ok(first.result().map_err(text)?? + second.result().map_err(text)??)
+}
+
+/// [`fib`] as an async job that awaits its steps.
+#[job]
+pub async fn fib_async(host: Host, n: u64) -> Result<u64, String> {
+    if n < 2 {
+        return Ok(n);
+    }
+    let [first, second] = [n - 1, n - 2].map(|n| host.pool().submit(fib_async::job(host, n)));
+    Ok(first.await.map_err(text)?? + second.await.map_err(text)??)
+}
+
+/// Submits a job to its own pool and gives what that returns.
+#[job]
+pub fn submit_inside(host: Host, value: u64) -> Result<u64, String> {
+    host.pool().submit(echo::job(value)).result().map_err(text)
+}
+
+/// Awaits a job of its own pool that it submits.
+#[job]
+pub async fn await_sibling(host: Host, value: u64) -> Result<u64, String> {
+    host.pool().submit(echo::job(value)).await.map_err(text)
+}
+
+/// Awaits `count` jobs of its own pool, all of them at once, and gives the sum.
+#[job]
+pub async fn await_siblings(host: Host, count: u64) -> Result<u64, String> {
+    let pool = host.pool();
+    let futures: Vec<_> = (0..count).map(|value| pool.submit(echo::job(value))).collect();
+    let outcomes = futures::future::join_all(futures).await;
+    outcomes.into_iter().sum::<Result<u64, JobError>>().map_err(text)
+}
+
+/// Submits `count` jobs to its own pool, takes them as they are done, and gives the sum.
+#[job]
+pub fn fan_out(host: Host, count: u64) -> Result<u64, String> {
+    let pool = host.pool();
+    let futures: Vec<_> = (0..count).map(|value| pool.submit(echo::job(value))).collect();
+    as_completed(futures).map(|done| done.result()).sum::<Result<u64, JobError>>().map_err(text)
+}
+
+/// Submits `count` jobs to its own pool, waits for all, and gives how many are done.
+#[job]
+pub fn wait_inside(host: Host, count: u64) -> usize {
+    let pool = host.pool();
+    let futures: Vec<_> = (0..count).map(|value| pool.submit(echo::job(value))).collect();
+    wait(futures, WaitFor::All, None).done.len()
+}
+
+/// Maps over `count` items on its own pool, in order or not, and gives the sum.
+#[job]
+pub fn map_inside(host: Host, count: u64, window: Option<usize>, in_order: bool) -> Result<u64, String> {
+    let pool = host.pool();
+    let options = window.map_or(MapOptions::new(), |window| MapOptions::new().window(window));
+    let sum = if in_order {
+        let map = pool.map_with(echo::job, 0..count, options).map_err(|error| error.to_string())?;
+        map.sum::<Result<u64, JobError>>()
+    } else {
+        let map = pool.map_unordered_with(echo::job, 0..count, options).map_err(|error| error.to_string())?;
+        map.sum::<Result<u64, JobError>>()
+    };
+    sum.map_err(text)
+}
+
+/// Waits for a job of its own pool with a lock in hand that other jobs of the pool want too.
+///
+/// It deadlocks if the worker runs a stranger's job while it waits.
+#[job]
+pub fn lock_and_wait(host: Host, pen: Pen, value: u64) -> Result<u64, String> {
+    static LOCK: Mutex<()> = Mutex::new(());
+    let _locked = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    host.pool().submit(note::job(pen, value)).result().map_err(text)
+}
+
+/// Shuts its own pool down, and gives what comes of that as text.
+#[job]
+pub fn shut_down_inside(host: Host) -> Result<(), String> {
+    host.pool().shutdown(Shutdown::Drain).map_err(|error| error.to_string())
+}

@@ -1,0 +1,26 @@
+//! draft
+pub mod laws;
+pub mod jobs;
+mod gate;
+mod log;
+mod subject;
+mod verdict;
+mod lab;
+mod harness;
+mod time;
+mod travel;
+mod macros;
+mod panics;
+mod station;
+mod threads;
+mod watchdog;
+
+pub use gate::{Gate, Pass};
+pub use harness::{check, test_law};
+pub use lab::{Bench, Busy, Lab};
+pub use log::{Log, Pen};
+pub use panics::{BombPayload, ON_PURPOSE, OddPayload};
+pub use subject::{Config, Subject};
+pub use time::{SCALE_VARIABLE, comes_about, eventually, hang_guard, scaled};
+pub use travel::assert_travels;
+pub use verdict::{Claim, NotClaimed, Verdict};

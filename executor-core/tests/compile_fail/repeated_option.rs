@@ -1,0 +1,6 @@
+use executor_core::job;
+
+#[job(name = "a", name = "b")]
+fn work() {}
+
+fn main() {}
