@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use crate::handle::JobHandle;
 use crate::job_ref::JobRef;
 use crate::state::{JobId, PoolId};
-use crate::sync::thread;
+use crate::sync::{per_thread, thread};
 
-thread_local! {
+per_thread! {
     static RUNNING: RefCell<Option<JobRef>> = const { RefCell::new(None) };
     static SEAT: RefCell<Option<Arc<Seat>>> = const { RefCell::new(None) };
 }
@@ -47,7 +47,7 @@ impl Seat {
 
     /// Makes the calling thread this worker until the guard is dropped; the seat it had comes back then.
     pub fn take(self: Arc<Self>) -> SeatGuard {
-        SeatGuard { before: SEAT.replace(Some(self)) }
+        SeatGuard { before: SEAT.with(|seat| seat.replace(Some(self))) }
     }
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn enter<R>(job: JobRef, f: impl FnOnce() -> R) -> R {
             let _ = RUNNING.try_with(|running| drop(running.replace(before)));
         }
     }
-    let _leave = Leave(RUNNING.replace(Some(job)));
+    let _leave = Leave(RUNNING.with(|running| running.replace(Some(job))));
     f()
 }
 
@@ -97,9 +97,10 @@ pub(crate) fn running() -> Option<JobRef> {
 }
 
 /// Says that the job running on this thread is now item `index` of the chunk that [`enter`] named.
+#[inline]
 pub(crate) fn turn_to(index: u32) {
-    RUNNING.with_borrow_mut(|running| {
-        if let Some(job) = running {
+    RUNNING.with(|running| {
+        if let Some(job) = &mut *running.borrow_mut() {
             job.turn_to(index);
         }
     });

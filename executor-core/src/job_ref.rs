@@ -114,6 +114,13 @@ impl JobRef {
         Some(Claim::new(self, ticket))
     }
 
+    /// Decides that this running job ends as killed, for a backend that is about to stop it by force; its value will not
+    /// arrive, even if it comes. False if the job has not begun or is done. The task must still be completed.
+    #[must_use]
+    pub fn decide_kill(&self) -> bool {
+        self.state_word().kill()
+    }
+
     /// Wakes those who wait for this job on a worker of its pool, so that they look whether they can run it.
     pub fn nudge(&self) {
         self.record().bells.nudge();

@@ -63,3 +63,6 @@ pub mod __private {
     pub use crate::registry::{JobEntry, Registration};
     pub use {inventory, serde, typetag};
 }
+
+#[cfg(all(test, executor_loom))]
+mod loom;

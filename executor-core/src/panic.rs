@@ -29,6 +29,7 @@ pub(crate) fn install_location_hook() {
 }
 
 /// Runs `f`; a panic becomes [`JobError::Panicked`] of the job that `name` names.
+#[inline]
 pub(crate) fn catch<R>(name: impl FnOnce() -> String, f: impl FnOnce() -> R) -> Result<R, JobError> {
     // The closure is consumed, and what it broke by unwinding is dropped with it or is the user's own shared state,
     // for which the user's own locks are poisoned.
@@ -58,6 +59,7 @@ pub(crate) fn quietly(f: impl FnOnce()) {
 }
 
 /// Drops a value of the user's, whose drop may panic.
+#[inline]
 pub(crate) fn drop_quietly<T>(value: T) {
     if std::mem::needs_drop::<T>() {
         quietly(|| drop(value));

@@ -4,7 +4,6 @@ use crate::codec;
 use crate::error::{JobError, job_name};
 use crate::job::{Job, Work};
 use crate::panic;
-use crate::registry::JobEntry;
 
 /// Something that runs once and gives a value: the part of [`Job`] that needs no serde.
 pub(crate) trait Payload: Send + Sized + 'static {
@@ -18,9 +17,6 @@ pub(crate) trait Payload: Send + Sized + 'static {
     fn duplicate(&self) -> Result<Self, JobError>;
 
     fn name() -> &'static str;
-
-    /// The entry by which another process knows it, if it can travel.
-    fn entry() -> Option<&'static JobEntry>;
 
     fn encode(&self) -> Result<Vec<u8>, JobError>;
 
@@ -56,10 +52,6 @@ impl<J: Job> Payload for JobPayload<J> {
 
     fn name() -> &'static str {
         job_name::<J>()
-    }
-
-    fn entry() -> Option<&'static JobEntry> {
-        Some(J::entry())
     }
 
     fn encode(&self) -> Result<Vec<u8>, JobError> {
@@ -147,10 +139,6 @@ where
 
     fn name() -> &'static str {
         std::any::type_name::<F>()
-    }
-
-    fn entry() -> Option<&'static JobEntry> {
-        None
     }
 
     fn encode(&self) -> Result<Vec<u8>, JobError> {

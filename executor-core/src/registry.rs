@@ -64,7 +64,7 @@ pub fn job_named(name: &str) -> Option<&'static JobEntry> {
 /// # Errors
 ///
 /// Names the first two that do, and where they are declared.
-pub fn check() -> Result<(), DuplicateJobName> {
+pub(crate) fn check() -> Result<(), DuplicateJobName> {
     named().as_ref().map(drop).map_err(Clone::clone)
 }
 

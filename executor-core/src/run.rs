@@ -105,6 +105,7 @@ impl<P: Payload> Attempt<P> {
 
 /// Runs the payload of `cell` on this thread, inside the context that is set. Everything that the payload captured is
 /// dropped when this returns.
+#[inline]
 pub(crate) fn execute<P: Payload>(cell: &dyn AnyCell, payload: P) -> Attempt<P> {
     if !cell.record().control.encodes() {
         return execute_here(cell, payload);

@@ -7,6 +7,7 @@ mod imp {
     pub(crate) use std::sync::MutexGuard;
     pub(crate) use std::sync::atomic;
     pub(crate) use std::thread;
+    pub(crate) use std::thread_local as per_thread;
 
     #[derive(Debug, Default)]
     pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
@@ -40,10 +41,6 @@ mod imp {
             UnsafeCell(std::cell::UnsafeCell::new(value))
         }
 
-        pub(crate) fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
-            f(self.0.get())
-        }
-
         pub(crate) fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
             f(self.0.get())
         }
@@ -56,6 +53,14 @@ mod imp {
     pub(crate) use loom::sync::MutexGuard;
     pub(crate) use loom::sync::atomic;
     pub(crate) use loom::thread;
+
+    /// Loom's, with the syntax of the standard one.
+    macro_rules! per_thread {
+        ($($(#[$attribute:meta])* static $name:ident: $type:ty = const { $init:expr };)*) => {
+            loom::thread_local! { $($(#[$attribute])* static $name: $type = $init;)* }
+        };
+    }
+    pub(crate) use per_thread;
 
     /// Models have no clock: a deadline never comes.
     pub(crate) fn park_until(_deadline: Option<std::time::Instant>) {

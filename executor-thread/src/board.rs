@@ -229,7 +229,7 @@ impl Board {
 
     /// Moves tasks of one job each, whose turn it is, to `most` at the most and a fair share of what waits.
     pub(crate) fn pop_more(&mut self, most: usize, into: &mut VecDeque<Task>) {
-        let share = self.queue.tasks() / (2 * self.workers);
+        let share = self.queue.tasks() / (2 * self.tokens.max(1));
         into.extend(std::iter::from_fn(|| self.queue.pop_single()).take(most.min(share)));
     }
 

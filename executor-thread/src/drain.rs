@@ -11,19 +11,24 @@ use rayon::Yield;
 
 use crate::buffer::BatchSize;
 use crate::pool::{Pool, TURN};
+use crate::sync::per_thread;
 
 /// After how many tasks a loop lets rayon have the worker for one of its own. As in tokio's scheduler: a prime, so that
 /// it does not fall in step with a pattern in the work.
 const TASKS_PER_YIELD: u32 = 61;
 
-thread_local! {
+per_thread! {
     /// True while this worker is inside a drain loop, perhaps deep below a job that waits in rayon.
     static DRAINING: Cell<bool> = const { Cell::new(false) };
 }
 
+fn is_draining() -> bool {
+    DRAINING.with(Cell::get)
+}
+
 /// A loop that was given a token when it was spawned.
 pub(crate) fn run_with_token(pool: &Arc<Pool>) {
-    if DRAINING.get() {
+    if is_draining() {
         if pool.leave_nested() {
             pool.broadcast();
         }
@@ -37,7 +42,7 @@ pub(crate) fn answer_broadcast(pool: &Arc<Pool>) {
     let takes = {
         let mut board = pool.lock();
         board.answer_broadcast();
-        !DRAINING.get() && board.take_token()
+        !is_draining() && board.take_token()
     };
     if takes {
         drain(pool);
@@ -90,14 +95,14 @@ struct Draining<'a> {
 
 impl<'a> Draining<'a> {
     fn begin(pool: &'a Pool) -> Self {
-        DRAINING.set(true);
+        DRAINING.with(|draining| draining.set(true));
         Draining { pool }
     }
 }
 
 impl Drop for Draining<'_> {
     fn drop(&mut self) {
-        DRAINING.set(false);
+        DRAINING.with(|draining| draining.set(false));
         if std::thread::panicking() {
             self.pool.break_down("a worker of the executor panicked, which is a fault of the executor");
             self.pool.leave_nested();

@@ -228,6 +228,9 @@ impl Pool {
         if let Some(task) = self.buffers[worker].pop() {
             return Some(Next { task, stays: None });
         }
+        if batch.is_quick() {
+            self.gather();
+        }
         let mut board = self.lock();
         let over = finished.and_then(|place| board.remove(place));
         let next = board.pop();
@@ -286,6 +289,17 @@ impl Pool {
         });
         self.lock().end_look();
         found
+    }
+
+    /// Lets a few tasks gather before a loop that runs short ones comes to the lock again: to come for each of them costs
+    /// more than they do, and holds up the submitter.
+    pub(crate) fn gather(&self) {
+        for _ in 0..GATHER_LOOKS {
+            if self.hint.load(Ordering::Relaxed) >= GATHER_JOBS {
+                return;
+            }
+            std::hint::spin_loop();
+        }
     }
 
     /// Gives the token back, or sleeps as the sentinel until it is called. True if the loop is to go on.
@@ -553,6 +567,10 @@ fn finish_here(ran: Ran, tally: &dyn Tally) {
 /// ones before it were quick, and parallel work of a job for the help of this worker. Long enough that the waking
 /// costs a few per cent of a core.
 const NAP: Duration = Duration::from_micros(100);
+
+/// For how many jobs a loop that runs short ones waits, and how often it looks: some µs.
+const GATHER_JOBS: usize = 32;
+const GATHER_LOOKS: u32 = 200;
 
 /// How long a chunk may keep a worker before it looks at the queue again, for a job of a higher priority.
 pub(crate) const TURN: Duration = Duration::from_micros(500);

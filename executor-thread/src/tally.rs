@@ -44,10 +44,12 @@ fn add_alone(count: &AtomicU64) {
 }
 
 impl Tally for Own<'_> {
+    #[inline]
     fn begun(&self) {
         add_alone(&self.0.begun);
     }
 
+    #[inline]
     fn ended(&self, failed: bool) {
         add_alone(if failed { &self.0.failed } else { &self.0.finished });
     }
@@ -55,10 +57,12 @@ impl Tally for Own<'_> {
 
 /// The counts that threads without a seat share.
 impl Tally for Counts {
+    #[inline]
     fn begun(&self) {
         self.begun.fetch_add(1, Ordering::Release);
     }
 
+    #[inline]
     fn ended(&self, failed: bool) {
         if failed { &self.failed } else { &self.finished }.fetch_add(1, Ordering::Release);
     }

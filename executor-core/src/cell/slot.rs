@@ -76,7 +76,7 @@ impl<P: Payload> Cell<P> {
 
     /// Puts a copy of the job in for its next attempt, beside what came of the last one.
     pub(crate) fn put_again(&self, ticket: &Ticket, again: Again<P>) {
-        drop_quietly(self.exchange(ticket, Stage::Again(Box::new(again))));
+        discard(self.exchange(ticket, Stage::Again(Box::new(again))));
     }
 
     /// Moves out what came of the last attempt, and drops the copy for the next.
@@ -111,14 +111,14 @@ impl<P: Payload> Cell<P> {
     ) -> bool {
         let mut killed = self.state.is_killed();
         let stage = if killed { Stage::Failed(Box::new(JobError::Killed)) } else { outcome };
-        drop_quietly(self.exchange(&ticket, stage));
+        discard(self.exchange(&ticket, stage));
         before_done(failed || killed);
         loop {
             match self.state.finish(failed || killed, killed) {
                 Finish::Done { waited } => return waited,
                 Finish::Killed => {
                     killed = true;
-                    drop_quietly(self.exchange(&ticket, Stage::Failed(Box::new(JobError::Killed))));
+                    discard(self.exchange(&ticket, Stage::Failed(Box::new(JobError::Killed))));
                 }
             }
         }
@@ -133,7 +133,7 @@ impl<P: Payload> Cell<P> {
         }
         // SAFETY: the cell is WITHDRAWN and this call is the winner of that transition.
         let job = unsafe { self.replace(Stage::Empty) };
-        drop_quietly(job);
+        discard(job);
         before_done();
         (withdraw, self.state.settle())
     }
@@ -157,6 +157,16 @@ impl<P: Payload> Drop for Cell<P> {
         // owner may be a worker.
         let _ = self.state.is_done();
         // SAFETY: `&mut self`: nobody else has the cell.
-        drop_quietly(unsafe { self.replace(Stage::Empty) });
+        discard(unsafe { self.replace(Stage::Empty) });
+    }
+}
+
+/// Drops what a stage held, which may be a value whose drop panics.
+#[inline]
+fn discard<P: Payload>(stage: Stage<P>) {
+    match stage {
+        // Nearly always; it costs nothing.
+        Stage::Empty => {}
+        stage => drop_quietly(stage),
     }
 }

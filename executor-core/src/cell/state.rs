@@ -73,8 +73,10 @@ impl State {
     }
 
     /// Swaps by `change` until it fits, or gives the word for which `change` has no answer.
+    #[inline]
     fn update(&self, change: impl Fn(u32) -> Option<u32>) -> Result<u32, u32> {
-        let mut word = self.0.load(Ordering::Relaxed);
+        // Acquire, because the answer for which there is no change is read from this load alone.
+        let mut word = self.0.load(Ordering::Acquire);
         while let Some(next) = change(word) {
             match self.0.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Ok(word),
@@ -84,18 +86,21 @@ impl State {
         Err(word)
     }
 
+    #[inline]
     fn load(&self) -> u32 {
         self.0.load(Ordering::Acquire)
     }
 
     /// PENDING to RUNNING; true for the one caller that may run the job.
     #[must_use]
+    #[inline]
     pub(crate) fn begin(&self) -> bool {
         self.update(|word| (word & PHASE == PENDING).then_some(word | RUNNING)).is_ok()
     }
 
     /// RUNNING to FINISHED, by the one that began it, after the outcome is in the stage. `overruled` says that the
     /// stage already holds `Killed`.
+    #[inline]
     pub(crate) fn finish(&self, failed: bool, overruled: bool) -> Finish {
         let flags = if failed { FAILED } else { 0 };
         let swapped = self.update(|word| {
@@ -128,6 +133,7 @@ impl State {
     }
 
     /// FINISHED to TAKEN, for one caller.
+    #[inline]
     pub(crate) fn take(&self) -> Take {
         match self.update(|word| (word & PHASE == FINISHED).then_some((word & !PHASE) | TAKEN)) {
             Ok(_) => Take::Won,
@@ -154,28 +160,29 @@ impl State {
         self.update(|word| (!is_done(word)).then_some(word | STOP)).is_ok()
     }
 
+    #[inline]
     pub(crate) fn stop_requested(&self) -> bool {
         self.load() & STOP != 0
     }
 
+    #[inline]
     pub(crate) fn is_killed(&self) -> bool {
         self.load() & KILLED != 0
     }
 
+    #[inline]
     pub(crate) fn is_done(&self) -> bool {
         is_done(self.load())
     }
 
-    pub(crate) fn is_pending(&self) -> bool {
-        self.load() & PHASE == PENDING
-    }
-
     /// True for an outcome nobody has taken.
+    #[inline]
     pub(crate) fn is_finished_untaken(&self) -> bool {
         self.load() & PHASE == FINISHED
     }
 
     /// True if the job is done and what came of it is a failure. A cancelled job has not failed.
+    #[inline]
     pub(crate) fn is_failed(&self) -> bool {
         self.load() & FAILED != 0
     }

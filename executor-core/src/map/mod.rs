@@ -23,4 +23,6 @@ pub use options::MapOptions;
 pub use ordered::{Map, MapStream};
 pub use unordered::{MapUnordered, MapUnorderedStream};
 
+#[cfg(all(test, executor_loom))]
+pub(crate) use chunk::Chunk;
 pub(crate) use chunk::Share;

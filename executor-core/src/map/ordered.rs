@@ -56,6 +56,8 @@ pub struct Map<B: Backend, F, I: Iterator, J: Job> {
     position: u32,
     /// How many items were pulled and not read yet.
     ahead: usize,
+    /// As few items ahead leave room for another chunk.
+    refill_at: usize,
 }
 
 impl<B, F, I, J> Map<B, F, I, J>
@@ -88,6 +90,7 @@ where
             held: None,
             position: 0,
             ahead: 0,
+            refill_at: 0,
             options,
         };
         while map.ahead < map.window() && map.feed.is_open() && map.held.is_none() {
@@ -109,8 +112,10 @@ where
     fn refill(&mut self) {
         self.offer_held(Room::Now);
         while self.held.is_none() && self.feed.is_open() {
-            let room = self.window().saturating_sub(self.ahead);
+            let window = self.window();
+            let room = window.saturating_sub(self.ahead);
             if room == 0 || (room < self.chunk_items() && self.ahead > 0) {
+                self.refill_at = window.saturating_sub(self.chunk_items());
                 return;
             }
             self.hand_over();
@@ -157,7 +162,9 @@ where
 
     /// The result of the next item, if it is done, and the end of the input.
     fn next_done(&mut self) -> Poll<Option<Result<J::Output, JobError>>> {
-        self.refill();
+        if self.ahead <= self.refill_at || self.held.is_some() {
+            self.refill();
+        }
         let Some(stretch) = self.stretches.front_mut() else {
             self.feed.finish();
             return Poll::Ready(None);

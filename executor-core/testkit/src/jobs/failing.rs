@@ -72,6 +72,12 @@ pub fn drop_bomb() -> DropBomb {
     DropBomb { armed: true }
 }
 
+/// Drops a value that panics when it is dropped.
+#[job]
+pub fn take_bomb(bomb: DropBomb) {
+    drop(bomb);
+}
+
 /// Writes the number of its attempt, and fails in every attempt before number `good`.
 #[job]
 pub fn fail_before(pen: Pen, good: u32) -> Result<u32, u32> {

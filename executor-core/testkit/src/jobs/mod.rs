@@ -13,7 +13,7 @@ mod witness;
 mod worker;
 
 pub use failing::{
-    blow_up, blow_up_async, drop_bomb, fail, fail_before, fail_before_uncloned, fail_if, throw_bomb, throw_number,
+    blow_up, blow_up_async, drop_bomb, fail, fail_before, fail_before_uncloned, fail_if, take_bomb, throw_bomb, throw_number,
     DropBomb, Uncloned,
 };
 pub use held::{note_pass, pass, pass_async, pass_then_blow_up, pass_then_fail};

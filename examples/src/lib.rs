@@ -1,0 +1,44 @@
+//! The one place where the examples choose where their jobs run.
+//!
+//! Each program of `src/bin` calls [`pool`] and names no backend. So the same command runs it elsewhere:
+//!
+//! ```text
+//! cargo run --release -p examples --bin primes
+//! cargo run --release -p examples --bin primes --no-default-features --features inline
+//! ```
+//!
+//! A build with every feature is possible, as a linter wants it: the first of `thread`, `inline` that is on is taken.
+
+use executor_core::BuildError;
+
+#[cfg(not(any(feature = "thread", feature = "inline")))]
+compile_error!("the examples need a backend: build them with `--features thread`, the default, or `--features inline`");
+
+/// The executor that the examples run on.
+#[cfg(feature = "thread")]
+pub type Pool = executor_thread::ThreadExecutor;
+
+/// The executor that the examples run on.
+#[cfg(not(feature = "thread"))]
+pub type Pool = executor_core::InlineExecutor;
+
+/// Builds the pool with `workers` workers; where jobs run inline, their submitter is the only one.
+///
+/// # Errors
+///
+/// If the number of workers makes no sense, or the system refuses to start them.
+#[cfg(feature = "thread")]
+pub fn pool(workers: usize) -> Result<Pool, BuildError> {
+    Pool::new(workers)
+}
+
+/// Builds the pool with `workers` workers; where jobs run inline, their submitter is the only one.
+///
+/// # Errors
+///
+/// If the number of workers makes no sense, or the system refuses to start them.
+#[cfg(not(feature = "thread"))]
+pub fn pool(_workers: usize) -> Result<Pool, BuildError> {
+    // Encoded as on the way to another process, so that a job which could not go there fails here.
+    Pool::builder().encode(true).build()
+}

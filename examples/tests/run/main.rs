@@ -1,0 +1,148 @@
+//! Every example, run as a user runs it: its exit code, and the lines that its reader came for.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod checksums;
+mod program;
+
+use program::{INLINE, run};
+
+#[test]
+fn primes_tells_which_are_prime() {
+    let ran = run(env!("CARGO_BIN_EXE_primes"), &[]);
+    ran.succeeded();
+    ran.says("112272535095293 is prime: true");
+    let in_order = ran.lines_after("in the order of the list:", 6);
+    assert!(in_order[..5].iter().all(|line| line.ends_with("true")), "{in_order:?}");
+    assert_eq!(in_order[5], "  1099726899285419 is prime: false");
+    let as_done = ran.lines_after("as each is done:", 6);
+    assert_eq!(as_done.iter().filter(|line| line.ends_with(": true")).count(), 5, "{as_done:?}");
+    assert_eq!(as_done.iter().filter(|line| line.ends_with(": false")).count(), 1, "{as_done:?}");
+}
+
+#[test]
+fn calc_comes_to_the_same_numbers() {
+    let ran = run(env!("CARGO_BIN_EXE_calc"), &[]);
+    ran.succeeded();
+    ran.says("the same numbers: true");
+}
+
+#[test]
+fn five_on_four_runs_each_task_once() {
+    let ran = run(env!("CARGO_BIN_EXE_five_on_four"), &[]);
+    ran.succeeded();
+    ran.says(if INLINE { "jobs submitted: 5, workers: 1" } else { "jobs submitted: 5, workers: 4" });
+    let workers = if INLINE { 1 } else { 4 };
+    for task in 0..5 {
+        let prefix = format!("task {task} ran on worker ");
+        let worker: usize = ran.rest_of(&prefix).parse().unwrap();
+        assert!(worker < workers, "{ran:?}");
+    }
+}
+
+#[test]
+fn states_tells_what_became_of_both_jobs() {
+    let ran = run(env!("CARGO_BIN_EXE_states"), &[]);
+    ran.succeeded();
+    let expected = if INLINE {
+        [
+            "first: Finished, second: Finished",
+            "cancel the first: false, the second: false",
+            "first: Finished, second: Finished",
+            "first: Finished, second: Finished",
+            r#"first gave Ok("came to its end"), second gave Ok("came to its end")"#,
+        ]
+    } else {
+        [
+            "first: Running, second: Pending",
+            "cancel the first: false, the second: true",
+            "first: Running, second: Cancelled",
+            "first: Finished, second: Cancelled",
+            r#"first gave Ok("asked to stop"), second gave Err(Cancelled)"#,
+        ]
+    };
+    assert_eq!(ran.lines(), expected);
+}
+
+#[cfg(feature = "thread")]
+#[test]
+fn bank_loses_money_without_a_lock_only() {
+    let ran = run(env!("CARGO_BIN_EXE_bank"), &[]);
+    ran.succeeded();
+    // Which of the two payments is lost is open; that one is, is not.
+    let lost = ran.rest_of("without a lock: 100 + 30 + 50 = ");
+    assert!(["150, so 30 is lost", "130, so 50 is lost"].contains(&lost), "{ran:?}");
+    ran.says("with a lock:    100 + 30 + 50 = 180");
+    ran.says("after 10000 transfers each way: 60000 and 40000, together 100000");
+}
+
+#[test]
+fn nested_waits_for_thousands_of_jobs_on_one_worker() {
+    let ran = run(env!("CARGO_BIN_EXE_nested"), &[]);
+    ran.succeeded();
+    assert_eq!(ran.lines(), ["fib(16) = 987", "by 3193 jobs on 1 worker"]);
+}
+
+#[test]
+fn callbacks_hear_of_every_end_in_the_order_they_were_added() {
+    let ran = run(env!("CARGO_BIN_EXE_callbacks"), &[]);
+    ran.succeeded();
+    for (n, failed, outcome) in [
+        (10, "", "a value, 5"),
+        (7, ", failed", "an error of its own, 7 is odd"),
+        (0, ", failed", "a panic, nothing to halve"),
+    ] {
+        let job = format!("half of {n}: ");
+        let heard: Vec<_> = ran.lines().into_iter().filter_map(|line| line.strip_prefix(&job)).collect();
+        let first = format!("the first listener hears Finished{failed}");
+        let second = format!("the second listener hears Finished{failed}");
+        assert_eq!(heard, [first.as_str(), &second, outcome]);
+    }
+}
+
+#[test]
+fn timeouts_end_the_wait_the_job_or_neither() {
+    let ran = run(env!("CARGO_BIN_EXE_timeouts"), &[]);
+    ran.succeeded();
+    assert!(ran.rest_of("run limit: Err(").contains("passed its run limit of 20ms"), "{ran:?}");
+    if INLINE {
+        ran.says("wait limit: it came to its end");
+        ran.says("request_stop: it came to its end");
+        ran.says("cancel: the running one false, the queued one false");
+    } else {
+        ran.says("wait limit: not done in time, and the job is Running");
+        ran.says("request_stop: it stopped when asked");
+        ran.says("cancel: the running one false, the queued one true");
+        ran.says("cancel: the queued one ends as Err(Cancelled)");
+    }
+}
+
+#[test]
+fn backpressure_never_pulls_more_than_its_window() {
+    let ran = run(env!("CARGO_BIN_EXE_backpressure"), &[]);
+    ran.succeeded();
+    ran.says("before anything is read, 8 items are pulled");
+    assert!(ran.rest_of("result 20 is 361; ").ends_with(" items are pulled"), "{ran:?}");
+    ran.says("the source was never more than 8 items ahead");
+}
+
+#[test]
+fn retries_run_a_failing_job_again_and_give_up_at_last() {
+    let ran = run(env!("CARGO_BIN_EXE_retries"), &[]);
+    ran.succeeded();
+    let expected = [
+        "a server that fails 0 times: an answer on attempt 1",
+        "a server that fails 2 times: an answer on attempt 3",
+        "a server that fails 9 times: given up, no answer on attempt 4",
+    ];
+    assert_eq!(ran.lines(), expected);
+}
+
+#[test]
+fn crawl_fetches_what_can_be_fetched() {
+    let ran = run(env!("CARGO_BIN_EXE_crawl"), &[]);
+    ran.succeeded();
+    assert_eq!(ran.lines()[0], "/         4 links");
+    ran.says("/broken   http status: 500");
+    assert!(ran.rest_of("/slow ").contains("timeout"), "{ran:?}");
+    assert_eq!(ran.lines().last(), Some(&"6 pages fetched, 2 failed"));
+}
