@@ -74,6 +74,9 @@ pub(crate) struct Pool {
     outside: Counts,
     rayon: Mutex<Option<Arc<rayon::ThreadPool>>>,
     threads: Mutex<Threads>,
+    /// The workers that no thread of the model is.
+    #[cfg(executor_loom)]
+    pub(crate) free_seats: Mutex<Vec<usize>>,
 }
 
 #[derive(Default)]
@@ -100,6 +103,8 @@ impl Pool {
             outside: Counts::default(),
             rayon: Mutex::new(None),
             threads: Mutex::new(Threads::default()),
+            #[cfg(executor_loom)]
+            free_seats: Mutex::new((0..workers).collect()),
         })
     }
 
@@ -186,13 +191,13 @@ impl Pool {
         if let Some(sentinel) = call.sentinel {
             sentinel.unpark();
         }
-        if call.loops == 0 {
-            return;
-        }
-        let Some(rayon) = self.rayon() else { return };
-        for _ in 0..call.loops {
-            let pool = Arc::clone(self);
-            rayon.spawn(move || crate::drain::run_with_token(&pool));
+        #[cfg(executor_loom)]
+        crate::spawn::spawn_loops_in_model(self, call.loops);
+        #[cfg(not(executor_loom))]
+        if call.loops > 0
+            && let Some(rayon) = self.rayon()
+        {
+            (0..call.loops).for_each(|_| crate::spawn::spawn_loop(self, &rayon));
         }
     }
 
