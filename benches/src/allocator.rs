@@ -99,8 +99,7 @@ impl Counting {
         self.allocations.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         let before = self.live_bytes.fetch_add(bytes as i64, Ordering::Relaxed);
-        self.live_bytes_max
-            .fetch_max(before + bytes as i64, Ordering::Relaxed);
+        self.live_bytes_max.fetch_max(before + bytes as i64, Ordering::Relaxed);
     }
 }
 

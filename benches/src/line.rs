@@ -23,12 +23,7 @@ impl Line {
     /// The line for what a case returned.
     pub(crate) fn of(outcome: Outcome<Vec<(&'static str, f64)>>) -> Self {
         match outcome {
-            Ok(figures) => Line::Figures(
-                figures
-                    .into_iter()
-                    .map(|(key, value)| (key.to_owned(), value))
-                    .collect(),
-            ),
+            Ok(figures) => Line::Figures(figures.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()),
             Err(Failure::NotOffered) => Line::NotOffered,
             Err(Failure::Failed(cause)) => Line::Failed(cause.to_string()),
         }
@@ -37,11 +32,9 @@ impl Line {
     /// The text of the line, without its end.
     pub(crate) fn format(&self) -> String {
         match self {
-            Line::Figures(figures) => figures
-                .iter()
-                .fold("figures".to_owned(), |line, (key, value)| {
-                    format!("{line} {key}={value}")
-                }),
+            Line::Figures(figures) => {
+                figures.iter().fold("figures".to_owned(), |line, (key, value)| format!("{line} {key}={value}"))
+            }
             Line::NotOffered => "not-offered".to_owned(),
             Line::Failed(cause) => format!("failed {}", cause.replace('\n', " ")),
         }
@@ -52,11 +45,7 @@ impl Line {
         output.lines().rev().find_map(|line| {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
             match word {
-                "figures" => rest
-                    .split_ascii_whitespace()
-                    .map(parse_figure)
-                    .collect::<Option<_>>()
-                    .map(Line::Figures),
+                "figures" => rest.split_ascii_whitespace().map(parse_figure).collect::<Option<_>>().map(Line::Figures),
                 "not-offered" => Some(Line::NotOffered),
                 "failed" => Some(Line::Failed(rest.to_owned())),
                 _ => None,
@@ -81,10 +70,7 @@ mod tests {
             Line::NotOffered,
             Line::Failed("wrong results".into()),
         ] {
-            assert_eq!(
-                Line::parse(&format!("chatter\n{}\n", line.format())),
-                Some(line)
-            );
+            assert_eq!(Line::parse(&format!("chatter\n{}\n", line.format())), Some(line));
         }
     }
 

@@ -14,8 +14,7 @@ pub(crate) fn describe() -> String {
             Some(line.split_once(':')?.1.trim().to_owned())
         })
         .unwrap_or_else(unknown);
-    let cores =
-        thread::available_parallelism().map_or_else(|_| unknown(), |cores| cores.to_string());
+    let cores = thread::available_parallelism().map_or_else(|_| unknown(), |cores| cores.to_string());
     let system = fs::read_to_string("/proc/sys/kernel/osrelease")
         .map_or_else(|_| unknown(), |release| format!("Linux {}", release.trim()));
     let compiler = Command::new("rustc")

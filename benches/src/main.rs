@@ -8,11 +8,7 @@
 //! Reading order: [`cases`] is what is measured, [`peers`] is who is measured and how each is used, [`kernel`] is the
 //! work they are given. The rest is the harness: [`parent`], [`child`] and the [`line`](mod@line) between them, and
 //! [`table`] for what they found.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the harness is a program whose output is its tables"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the harness is a program whose output is its tables")]
 
 mod allocator;
 mod cases;

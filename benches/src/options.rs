@@ -70,10 +70,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
     let mut rounds = None;
     let mut cases = Vec::new();
     let mut peers = Vec::new();
-    let mut setup = Setup {
-        workers: 2,
-        quick: false,
-    };
+    let mut setup = Setup { workers: 2, quick: false };
 
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -103,12 +100,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         let (Some(&case), Some(&peer)) = (cases.first(), peers.first()) else {
             return Err("a child needs a case and a peer".into());
         };
-        return Ok(Command::Child(Errand {
-            case,
-            peer,
-            turns,
-            setup,
-        }));
+        return Ok(Command::Child(Errand { case, peer, turns, setup }));
     }
     if cases.is_empty() {
         cases = CASES.to_vec();
@@ -117,12 +109,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         peers = PEERS.iter().collect();
     }
     let rounds = rounds.unwrap_or(if setup.quick { 2 } else { 5 });
-    Ok(Command::Measure(Plan {
-        cases,
-        peers,
-        rounds,
-        setup,
-    }))
+    Ok(Command::Measure(Plan { cases, peers, rounds, setup }))
 }
 
 /// How the program is used, with the names of all cases and peers.
@@ -171,25 +158,12 @@ mod tests {
         };
         assert_eq!(plan.cases.len(), CASES.len());
         assert_eq!(plan.peers.len(), PEERS.len());
-        assert_eq!(
-            (plan.rounds, plan.setup.workers, plan.setup.quick),
-            (5, 2, false)
-        );
+        assert_eq!((plan.rounds, plan.setup.workers, plan.setup.quick), (5, 2, false));
     }
 
     #[test]
     fn a_child_reads_its_errand_back() {
-        let words = [
-            "--child",
-            "submit",
-            "--peer",
-            "tokio",
-            "--turns",
-            "9",
-            "--workers",
-            "3",
-            "--quick",
-        ];
+        let words = ["--child", "submit", "--peer", "tokio", "--turns", "9", "--workers", "3", "--quick"];
         let Ok(Command::Child(errand)) = of(&words) else {
             panic!("not an errand");
         };

@@ -32,8 +32,6 @@ pub(crate) fn check_sum(found: u64, expected: u64) -> Outcome<()> {
     if found == expected {
         Ok(())
     } else {
-        Err(Failure::because(format!(
-            "wrong results: their sum is {found} and should be {expected}"
-        )))
+        Err(Failure::because(format!("wrong results: their sum is {found} and should be {expected}")))
     }
 }

@@ -65,13 +65,7 @@ fn introduce(plan: &Plan) {
     }
     let versions = Versions::read();
     for peer in &plan.peers {
-        println!(
-            "  {:<16} {} {}: {}",
-            peer.name,
-            peer.package,
-            versions.of(peer.package),
-            peer.how
-        );
+        println!("  {:<16} {} {}: {}", peer.name, peer.package, versions.of(peer.package), peer.how);
     }
     for (name, reason) in peers::ABSENT {
         println!("  {name:<16} not in this build: {reason}");
@@ -88,18 +82,8 @@ fn measure_case(case: &'static Case, plan: &Plan, turns: u64) -> Result<Results,
             if results.has_failed(peer.name) {
                 continue;
             }
-            progress(&format!(
-                "{}: round {}, {}",
-                case.name,
-                round + 1,
-                peer.name
-            ));
-            let errand = Errand {
-                case,
-                peer,
-                turns,
-                setup: plan.setup,
-            };
+            progress(&format!("{}: round {}, {}", case.name, round + 1, peer.name));
+            let errand = Errand { case, peer, turns, setup: plan.setup };
             results.add(peer.name, run_child(&errand)?);
         }
     }
@@ -139,25 +123,17 @@ fn run_child(errand: &Errand) -> Result<Run, Box<dyn Error>> {
         let before = cpu_ticks_of(child.id());
         answer = receiver.recv_timeout(WATCH);
         let after = cpu_ticks_of(child.id());
-        stuck = before
-            .zip(after)
-            .is_some_and(|(before, after)| after - before <= STUCK_TICKS_MAX);
+        stuck = before.zip(after).is_some_and(|(before, after)| after - before <= STUCK_TICKS_MAX);
     }
     let run = match answer {
         Ok(output) => read_answer(&mut child, &output?)?,
         Err(_) => {
             child.kill()?;
             child.wait()?;
-            if stuck {
-                Run::Deadlock
-            } else {
-                Run::TimeOut(limit)
-            }
+            if stuck { Run::Deadlock } else { Run::TimeOut(limit) }
         }
     };
-    reader
-        .join()
-        .map_err(|_| "the thread that reads from a child panicked")?;
+    reader.join().map_err(|_| "the thread that reads from a child panicked")?;
     Ok(run)
 }
 

@@ -27,12 +27,8 @@ pub(crate) fn sleep_and_watch(length: Duration) -> Outcome<Idle> {
     let after = getrusage(UsageWho::RUSAGE_SELF)?;
     let cpu_seconds = cpu_seconds(&after) - cpu_seconds(&before);
     // One of the switches is this thread's own sleep.
-    let wakes =
-        (after.voluntary_context_switches() - before.voluntary_context_switches() - 1).max(0);
-    Ok(Idle {
-        cpu_percent: 100.0 * cpu_seconds / seconds,
-        wakes_per_second: wakes as f64 / seconds,
-    })
+    let wakes = (after.voluntary_context_switches() - before.voluntary_context_switches() - 1).max(0);
+    Ok(Idle { cpu_percent: 100.0 * cpu_seconds / seconds, wakes_per_second: wakes as f64 / seconds })
 }
 
 /// The memory that is resident now, in bytes. `smaps_rollup` walks the page tables; the figures in `status` lag behind
@@ -41,11 +37,7 @@ pub(crate) fn resident_bytes() -> Outcome<u64> {
     field_kib("/proc/self/smaps_rollup", "Rss:")
         .or_else(|| field_kib("/proc/self/status", "VmRSS:"))
         .map(|kib| kib * 1024)
-        .ok_or_else(|| {
-            Failure::because(
-                "neither smaps_rollup nor status of /proc/self tells the resident memory",
-            )
-        })
+        .ok_or_else(|| Failure::because("neither smaps_rollup nor status of /proc/self tells the resident memory"))
 }
 
 /// The CPU time that the process `pid` has used so far, in clock ticks (usually 10 ms), by `proc_pid_stat(5)`.

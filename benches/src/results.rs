@@ -61,18 +61,13 @@ impl Results {
 
     /// The first run of `peer` that did not measure.
     pub(crate) fn failure(&self, peer: &str) -> Option<&Run> {
-        self.runs(peer)
-            .iter()
-            .find(|run| !matches!(run, Run::Figures(_)))
+        self.runs(peer).iter().find(|run| !matches!(run, Run::Figures(_)))
     }
 
     /// What `peer` found for the measure `key`, over all rounds.
     pub(crate) fn samples(&self, peer: &str, key: &str) -> Option<Samples> {
         let figures = self.runs(peer).iter().filter_map(|run| match run {
-            Run::Figures(figures) => figures
-                .iter()
-                .find(|(name, _)| name == key)
-                .map(|&(_, value)| value),
+            Run::Figures(figures) => figures.iter().find(|(name, _)| name == key).map(|&(_, value)| value),
             _ => None,
         });
         Samples::new(figures.collect())
@@ -84,9 +79,6 @@ impl Results {
     }
 
     fn runs(&self, peer: &str) -> &[Run] {
-        self.0
-            .iter()
-            .find(|(name, _)| *name == peer)
-            .map_or(&[], |(_, runs)| runs)
+        self.0.iter().find(|(name, _)| *name == peer).map_or(&[], |(_, runs)| runs)
     }
 }

@@ -12,21 +12,13 @@ impl Samples {
     /// Sorts `values`; none if there are none.
     pub(crate) fn new(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
-        if values.is_empty() {
-            None
-        } else {
-            Some(Self(values))
-        }
+        if values.is_empty() { None } else { Some(Self(values)) }
     }
 
     /// The middle one, or the mean of the two in the middle.
     pub(crate) fn median(&self) -> f64 {
         let middle = self.0.len() / 2;
-        if self.0.len().is_multiple_of(2) {
-            f64::midpoint(self.0[middle - 1], self.0[middle])
-        } else {
-            self.0[middle]
-        }
+        if self.0.len().is_multiple_of(2) { f64::midpoint(self.0[middle - 1], self.0[middle]) } else { self.0[middle] }
     }
 
     /// The smallest value that at least `percent` of all are not above (the nearest rank).
@@ -47,11 +39,7 @@ impl Samples {
 }
 
 /// Runs `work` over `items` items `times` times and tells the median time of one item in nanoseconds.
-pub(crate) fn nanos_per_item(
-    times: usize,
-    items: u64,
-    mut work: impl FnMut() -> Outcome<()>,
-) -> Outcome<f64> {
+pub(crate) fn nanos_per_item(times: usize, items: u64, mut work: impl FnMut() -> Outcome<()>) -> Outcome<f64> {
     let mut nanos = Vec::with_capacity(times);
     for _ in 0..times.max(1) {
         let begin = Instant::now();
@@ -69,10 +57,7 @@ mod tests {
     #[test]
     fn the_median_is_in_the_middle() {
         assert_eq!(Samples::new(vec![3.0, 1.0, 2.0]).unwrap().median(), 2.0);
-        assert_eq!(
-            Samples::new(vec![4.0, 1.0, 2.0, 3.0]).unwrap().median(),
-            2.5
-        );
+        assert_eq!(Samples::new(vec![4.0, 1.0, 2.0, 3.0]).unwrap().median(), 2.5);
         assert!(Samples::new(Vec::new()).is_none());
     }
 

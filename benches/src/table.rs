@@ -11,9 +11,7 @@ pub(crate) fn render(case: &Case, results: &Results) -> String {
     let mut text = format!("\n{}: {}\n", case.name, case.title);
     for (index, lead) in case.measures.iter().enumerate() {
         if lead.place == Place::Lead {
-            let beside = case.measures[index + 1..]
-                .iter()
-                .take_while(|measure| measure.place == Place::Beside);
+            let beside = case.measures[index + 1..].iter().take_while(|measure| measure.place == Place::Beside);
             block(&mut text, lead, &beside.collect::<Vec<_>>(), results);
         }
     }
@@ -26,10 +24,7 @@ pub(crate) fn render(case: &Case, results: &Results) -> String {
         }
     }
     if !not_offered.is_empty() {
-        line(
-            &mut text,
-            &format!("  not offered by {}", not_offered.join(", ")),
-        );
+        line(&mut text, &format!("  not offered by {}", not_offered.join(", ")));
     }
     for verdict in case.judge(results) {
         line(&mut text, &format!("  target: {verdict}"));
@@ -39,10 +34,7 @@ pub(crate) fn render(case: &Case, results: &Results) -> String {
 
 /// One block: a row for each peer that measured.
 fn block(text: &mut String, lead: &Measure, beside: &[&Measure], results: &Results) {
-    let mut head = format!(
-        "  {:<16} {:>10} {:>19} {:>8}",
-        lead.label, "median", "min..max", "x ours"
-    );
+    let mut head = format!("  {:<16} {:>10} {:>19} {:>8}", lead.label, "median", "min..max", "x ours");
     for measure in beside {
         let _ = write!(head, "  {:>width$}", measure.label, width = width(measure));
     }
@@ -57,14 +49,9 @@ fn block(text: &mut String, lead: &Measure, beside: &[&Measure], results: &Resul
             Some(ours) if ours > 0.0 => format!("{:.2}", samples.median() / ours),
             _ => "-".to_owned(),
         };
-        let mut row = format!(
-            "  {peer:<16} {:>10} {range:>19} {ratio:>8}",
-            number(samples.median())
-        );
+        let mut row = format!("  {peer:<16} {:>10} {range:>19} {ratio:>8}", number(samples.median()));
         for measure in beside {
-            let cell = results
-                .median(peer, measure.key)
-                .map_or_else(|| "-".to_owned(), number);
+            let cell = results.median(peer, measure.key).map_or_else(|| "-".to_owned(), number);
             let _ = write!(row, "  {cell:>width$}", width = width(measure));
         }
         line(text, &row);
@@ -98,10 +85,7 @@ mod tests {
 
     #[test]
     fn a_number_keeps_three_digits() {
-        assert_eq!(
-            [0.123, 12.34, 123.4, -40.06].map(number),
-            ["0.12", "12.3", "123", "-40.1"]
-        );
+        assert_eq!([0.123, 12.34, 123.4, -40.06].map(number), ["0.12", "12.3", "123", "-40.1"]);
     }
 
     #[test]
@@ -118,10 +102,7 @@ mod tests {
         assert!(text.contains("250..300"), "{text}");
         assert!(text.contains("2.50"), "{text}");
         assert!(text.contains("deadlock"), "{text}");
-        assert!(
-            text.contains("0.40 of rayon-spawn (at most 0.50): met"),
-            "{text}"
-        );
+        assert!(text.contains("0.40 of rayon-spawn (at most 0.50): met"), "{text}");
     }
 
     #[test]

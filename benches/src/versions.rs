@@ -29,9 +29,7 @@ fn version_in<'lock>(lock: &'lock str, package: &str) -> Option<&'lock str> {
     let mut version = None;
     while let Some(line) = lines.next() {
         if line == name {
-            version = lines
-                .next()
-                .and_then(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
+            version = lines.next().and_then(|line| line.strip_prefix("version = \"")?.strip_suffix('"'));
         }
     }
     version

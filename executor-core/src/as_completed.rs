@@ -102,7 +102,8 @@ impl<T: 'static> Members<T> {
     /// One whose job nobody has begun.
     fn pending(&mut self) -> Option<&JobFuture<T>> {
         let rest = self.slots.get(self.first_pending..)?;
-        let offset = rest.iter().position(|slot| slot.as_ref().is_some_and(|future| future.state() == JobState::Pending));
+        let offset =
+            rest.iter().position(|slot| slot.as_ref().is_some_and(|future| future.state() == JobState::Pending));
         self.first_pending += offset.unwrap_or(rest.len());
         self.slots.get(self.first_pending)?.as_ref()
     }
@@ -183,9 +184,7 @@ impl<T: 'static> AsCompleted<T> {
     /// On a thread that must not block: use [`into_stream`](AsCompleted::into_stream) there.
     pub fn next_timeout(&mut self, limit: Duration) -> Result<Option<JobFuture<T>>, WaitTimeout> {
         match self.members.next(Limit::after(limit)) {
-            Ok(None) if self.members.open() > 0 => {
-                Err(WaitTimeout { open: self.members.open(), total: self.total })
-            }
+            Ok(None) if self.members.open() > 0 => Err(WaitTimeout { open: self.members.open(), total: self.total }),
             Ok(next) => Ok(next),
             Err(error) => panic!("{error}"),
         }

@@ -118,15 +118,12 @@ pub enum Room<'a> {
 /// A task that was not accepted, and why.
 #[derive(Debug)]
 #[must_use = "dropping the task completes it as lost; `fail` tells its future why it was refused"]
-pub struct Refused {
-    task: Task,
-    error: JobError,
-}
+pub struct Refused(Box<(Task, JobError)>);
 
 impl Refused {
     /// A refusal with the error that the future will have.
     pub fn new(task: Task, error: JobError) -> Self {
-        Refused { task, error }
+        Refused(Box::new((task, error)))
     }
 
     /// A refusal because the queue is full.
@@ -142,16 +139,17 @@ impl Refused {
     /// True if there was no room.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        matches!(self.error, JobError::Rejected(Rejection::QueueFull))
+        matches!(self.0.1, JobError::Rejected(Rejection::QueueFull))
     }
 
     /// Completes the task with the reason.
     pub fn fail(self) {
-        self.task.fail(self.error);
+        let (task, error) = self.into_parts();
+        task.fail(error);
     }
 
     pub(crate) fn into_parts(self) -> (Task, JobError) {
-        (self.task, self.error)
+        *self.0
     }
 }
 

@@ -30,7 +30,9 @@ pub enum JobError {
     #[error("the outcome of the job was taken before; it can be taken once")]
     Taken,
     /// The job ran longer than its run limit.
-    #[error("job `{job}` passed its run limit of {limit:?} and what it returned was dropped; raise the limit or shorten the job")]
+    #[error(
+        "job `{job}` passed its run limit of {limit:?} and what it returned was dropped; raise the limit or shorten the job"
+    )]
     RunLimit {
         /// The name of the job.
         job: String,
@@ -68,7 +70,9 @@ pub enum JobError {
         cause: BoxError,
     },
     /// No job of that name is linked into this program.
-    #[error("no job named `{name}` is linked into this program; a crate whose jobs are used by name only must be named in code too")]
+    #[error(
+        "no job named `{name}` is linked into this program; a crate whose jobs are used by name only must be named in code too"
+    )]
     UnknownJob {
         /// The name that was looked for.
         name: String,
@@ -217,7 +221,9 @@ pub enum Rejection {
     #[error("the executor is shut down")]
     ShutDown,
     /// The queue is full.
-    #[error("the queue is full; wait for room with `submit_wait`, or build the executor with a larger `queue_capacity`")]
+    #[error(
+        "the queue is full; wait for room with `submit_wait`, or build the executor with a larger `queue_capacity`"
+    )]
     QueueFull,
     /// An option asks for what this backend cannot do.
     #[error("this executor does not honour `{option}`; leave it out, or choose an executor that does")]

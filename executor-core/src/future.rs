@@ -82,10 +82,8 @@ impl<T: 'static> JobFuture<T> {
     ///
     /// On a thread that must not block, such as one of an async runtime that runs the job: await the future there.
     pub fn wait(&self) {
-        if !self.is_done()
-            && let Err(error) = block_on(&self.job(), Limit::None)
-        {
-            panic!("{error}");
+        if !self.is_done() {
+            self.handle().wait();
         }
     }
 
@@ -96,10 +94,7 @@ impl<T: 'static> JobFuture<T> {
     /// As [`wait`](JobFuture::wait).
     #[must_use = "the answer says whether the job is done"]
     pub fn wait_timeout(&self, limit: Duration) -> bool {
-        match block_on(&self.job(), Limit::after(limit)) {
-            Ok(done) => done,
-            Err(error) => panic!("{error}"),
-        }
+        self.handle().wait_timeout(limit)
     }
 
     /// Waits until the job is done and takes its outcome.

@@ -1,10 +1,12 @@
 //! [`JobHandle`]: a job as seen by those who do not get its value.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::bells::Waiter;
 use crate::job_ref::JobRef;
 use crate::state::{JobId, JobState};
+use crate::waiting::{Limit, block_on};
 
 /// A handle to a job: its number, state and progress, and the three ways to stop it. Cheap to clone; it keeps the
 /// job's cell, and so an outcome that nobody took, alive.
@@ -75,6 +77,30 @@ impl JobHandle {
     /// is [`cancel`](JobHandle::cancel).
     pub fn kill(&self) -> bool {
         self.cancel() || (!self.is_done() && self.job.record().control.kill(&self.job))
+    }
+
+    /// Waits until the job is done.
+    ///
+    /// # Panics
+    ///
+    /// On a thread that must not block, such as one of an async runtime that runs the job.
+    pub fn wait(&self) {
+        if let Err(error) = block_on(&self.job, Limit::None) {
+            panic!("{error}");
+        }
+    }
+
+    /// Waits until the job is done, for `limit` at most; true if it is.
+    ///
+    /// # Panics
+    ///
+    /// As [`wait`](JobHandle::wait).
+    #[must_use = "the answer says whether the job is done"]
+    pub fn wait_timeout(&self, limit: Duration) -> bool {
+        match block_on(&self.job, Limit::after(limit)) {
+            Ok(done) => done,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Calls `callback` when the job is done: on the thread that ended or cancelled it, or here and now if it is done.

@@ -46,7 +46,10 @@ impl InlineExecutor {
     /// If two jobs of this program have the same explicit name; [`builder`](InlineExecutor::builder) gives that as an
     /// error.
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "every backend is made by `new`, most of them with a number of workers")]
+    #[expect(
+        clippy::new_without_default,
+        reason = "every backend is made by `new`, most of them with a number of workers"
+    )]
     pub fn new() -> Self {
         match InlineExecutor::builder().build() {
             Ok(executor) => executor,

@@ -154,7 +154,11 @@ impl JobRef {
 
 impl fmt::Debug for JobRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JobRef").field("id", &self.id()).field("name", &self.name()).field("state", self.state_word()).finish()
+        f.debug_struct("JobRef")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .field("state", self.state_word())
+            .finish()
     }
 }
 

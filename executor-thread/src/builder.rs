@@ -120,12 +120,15 @@ impl ThreadExecutorBuilder {
             return Err(invalid(format!("an executor of {workers} workers cannot run; set 1 to {most} workers")));
         }
         if self.queue_capacity == Some(0) {
-            return Err(invalid("a queue of 0 jobs never has room; set 1 or more, or leave the queue unbounded".into()));
+            return Err(invalid(
+                "a queue of 0 jobs never has room; set 1 or more, or leave the queue unbounded".into(),
+            ));
         }
         let id = PoolId::new();
         let name = self.name.unwrap_or_else(|| format!("executor-{}", id.as_u64()));
         let pool = Pool::new(id, workers, self.queue_capacity, self.looks);
-        let mut builder = ThreadPoolBuilder::new().num_threads(workers).thread_name(move |index| format!("{name}-{index}"));
+        let mut builder =
+            ThreadPoolBuilder::new().num_threads(workers).thread_name(move |index| format!("{name}-{index}"));
         if let Some(bytes) = self.stack_bytes {
             builder = builder.stack_size(bytes);
         }
@@ -145,8 +148,7 @@ impl ThreadExecutorBuilder {
             }
             Err(error) => {
                 pool.wait_ended(None);
-                let (worker, kind, text) =
-                    failed.unwrap_or((0, std::io::ErrorKind::Other, error.to_string()));
+                let (worker, kind, text) = failed.unwrap_or((0, std::io::ErrorKind::Other, error.to_string()));
                 Err(BuildError::Start { worker, cause: std::io::Error::new(kind, text) })
             }
         }

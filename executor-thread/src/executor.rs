@@ -4,9 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use executor_core::backend::{
-    Backend, Capabilities, Control, PoolId, Refused, Room, Task, closure_task,
-};
+use executor_core::backend::{Backend, Capabilities, Control, PoolId, Refused, Room, Task, closure_task};
 use executor_core::{BuildError, JobFuture, Shutdown, Stats};
 
 use crate::builder::ThreadExecutorBuilder;

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use executor_core::backend::{
-    Backend, Capabilities, Control, PoolId, Refused, Room, Task, closure_task,
-};
+use executor_core::backend::{Backend, Capabilities, Control, PoolId, Refused, Room, Task, closure_task};
 use executor_core::{JobError, JobFuture, Rejection, Shutdown, Stats};
 use loom::thread;
 

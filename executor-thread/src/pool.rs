@@ -40,7 +40,9 @@ use std::sync::Arc;
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use executor_core::backend::{Capabilities, Control, JobRef, PoolId, Ran, Refused, Retry, Room, Tally, Task, current_seat};
+use executor_core::backend::{
+    Capabilities, Control, JobRef, PoolId, Ran, Refused, Retry, Room, Tally, Task, current_seat,
+};
 use executor_core::{JobError, Shutdown, Stats};
 
 use crate::board::{Board, Call, Denied};
@@ -229,7 +231,12 @@ impl Pool {
 
     /// The task whose turn it is, and more of the like into the worker's buffer. Drops the chunk at `finished`, of which
     /// no item waits.
-    pub(crate) fn next(self: &Arc<Self>, worker: usize, finished: Option<Place>, batch: &mut BatchSize) -> Option<Next> {
+    pub(crate) fn next(
+        self: &Arc<Self>,
+        worker: usize,
+        finished: Option<Place>,
+        batch: &mut BatchSize,
+    ) -> Option<Next> {
         if let Some(task) = self.buffers[worker].pop() {
             return Some(Next { task, stays: None });
         }

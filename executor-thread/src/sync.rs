@@ -41,7 +41,11 @@ mod imp {
         }
 
         /// Waits until it is notified, or `deadline` has come, or for no reason.
-        pub(crate) fn wait_until<'a, T>(&self, guard: MutexGuard<'a, T>, deadline: Option<Instant>) -> MutexGuard<'a, T> {
+        pub(crate) fn wait_until<'a, T>(
+            &self,
+            guard: MutexGuard<'a, T>,
+            deadline: Option<Instant>,
+        ) -> MutexGuard<'a, T> {
             match deadline {
                 None => self.0.wait(guard).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {

@@ -28,7 +28,8 @@ pub(crate) struct Sums {
 impl Counts {
     /// The sums over `all`, in the order that keeps them consistent.
     pub(crate) fn sum<'a>(all: impl Iterator<Item = &'a Counts> + Clone) -> Sums {
-        let total = |count: fn(&Counts) -> &AtomicU64| all.clone().map(|counts| count(counts).load(Ordering::Acquire)).sum();
+        let total =
+            |count: fn(&Counts) -> &AtomicU64| all.clone().map(|counts| count(counts).load(Ordering::Acquire)).sum();
         let finished = total(|counts| &counts.finished);
         let failed = total(|counts| &counts.failed);
         let begun = total(|counts| &counts.begun);

@@ -10,10 +10,7 @@ use crate::peers::Pool;
 pub(crate) static CASE: Case = Case {
     name: "allocations",
     title: "allocations per tiny job, from submit to result",
-    measures: &[
-        Measure::lead("allocations", "per job"),
-        Measure::beside("bytes", "bytes per job"),
-    ],
+    measures: &[Measure::lead("allocations", "per job"), Measure::beside("bytes", "bytes per job")],
     // The number hardly differs from run to run.
     rounds_max: 2,
     limit_seconds: 120,
@@ -30,8 +27,5 @@ fn run(setup: &Setup, pool: &dyn Pool) -> Outcome<Figures> {
     let sum = pool.submit(jobs);
     let counts = allocator::stop();
     check_sum(sum?, kernel::sum_of(jobs))?;
-    Ok(vec![
-        ("allocations", counts.allocations as f64 / jobs as f64),
-        ("bytes", counts.bytes as f64 / jobs as f64),
-    ])
+    Ok(vec![("allocations", counts.allocations as f64 / jobs as f64), ("bytes", counts.bytes as f64 / jobs as f64)])
 }

@@ -32,17 +32,11 @@ fn run(setup: &Setup, pool: &dyn Pool) -> Outcome<Figures> {
     measure(pool, jobs, 1)?;
     let quarter = measure(pool, jobs / 4, 7)?;
     let whole = measure(pool, jobs, 5)?;
-    Ok(vec![
-        ("ns", whole),
-        ("ns_quarter", quarter),
-        ("growth", whole / quarter),
-    ])
+    Ok(vec![("ns", whole), ("ns_quarter", quarter), ("growth", whole / quarter)])
 }
 
 fn measure(pool: &dyn Pool, jobs: u64, times: usize) -> Outcome<f64> {
-    nanos_per_item(times, jobs, || {
-        check_sum(pool.as_completed(jobs)?, kernel::sum_of(jobs))
-    })
+    nanos_per_item(times, jobs, || check_sum(pool.as_completed(jobs)?, kernel::sum_of(jobs)))
 }
 
 fn verdicts(results: &Results) -> Vec<Verdict> {

@@ -31,10 +31,7 @@ fn run(setup: &Setup, pool: &dyn Pool) -> Outcome<Figures> {
     let idle = process::sleep_and_watch(length)?;
     Ok(vec![
         ("percent", idle.cpu_percent),
-        (
-            "ms",
-            idle.cpu_percent / 100.0 * length.as_secs_f64() * 1_000.0,
-        ),
+        ("ms", idle.cpu_percent / 100.0 * length.as_secs_f64() * 1_000.0),
         ("wakes", idle.wakes_per_second),
     ])
 }

@@ -47,9 +47,7 @@ fn run(pool: &dyn Pool, element: Element, items: u64, times: usize) -> Outcome<F
         Element::Long => items / 10,
     };
     check_sum(pool.map(element, warm_up)?, kernel::sum_of(warm_up))?;
-    let nanos = nanos_per_item(times, items, || {
-        check_sum(pool.map(element, items)?, kernel::sum_of(items))
-    })?;
+    let nanos = nanos_per_item(times, items, || check_sum(pool.map(element, items)?, kernel::sum_of(items)))?;
     Ok(vec![("ns", nanos)])
 }
 
@@ -57,15 +55,8 @@ fn run(pool: &dyn Pool, element: Element, items: u64, times: usize) -> Outcome<F
 /// whole, although several workers share it: with a nanosecond per element that hides less than the noise does.
 fn tiny_verdicts(results: &Results) -> Vec<Verdict> {
     let work = results.median("inline", "ns").unwrap_or_default();
-    let overhead = results
-        .median(OURS, "ns")
-        .map(|ours| (ours - work).max(0.0));
-    vec![Verdict::at_most(
-        overhead,
-        "overhead per element",
-        "ns",
-        25.0,
-    )]
+    let overhead = results.median(OURS, "ns").map(|ours| (ours - work).max(0.0));
+    vec![Verdict::at_most(overhead, "overhead per element", "ns", 25.0)]
 }
 
 fn long_verdicts(results: &Results) -> Vec<Verdict> {

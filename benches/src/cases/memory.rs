@@ -71,17 +71,7 @@ fn run(setup: &Setup, pool: &dyn Pool) -> Outcome<Figures> {
 
 fn verdicts(results: &Results) -> Vec<Verdict> {
     vec![
-        Verdict::at_most(
-            results.median(OURS, "live_kib"),
-            "left live",
-            "KiB",
-            LIVE_KIB_MAX,
-        ),
-        Verdict::at_most(
-            results.median(OURS, "trimmed_mib"),
-            "left resident",
-            "MiB",
-            RSS_MIB_MAX,
-        ),
+        Verdict::at_most(results.median(OURS, "live_kib"), "left live", "KiB", LIVE_KIB_MAX),
+        Verdict::at_most(results.median(OURS, "trimmed_mib"), "left resident", "MiB", RSS_MIB_MAX),
     ]
 }

@@ -61,11 +61,7 @@ pub(crate) struct Case {
 impl Case {
     /// How long a child may take.
     pub(crate) fn limit(&self, quick: bool) -> Duration {
-        Duration::from_secs(if quick {
-            self.quick_limit_seconds
-        } else {
-            self.limit_seconds
-        })
+        Duration::from_secs(if quick { self.quick_limit_seconds } else { self.limit_seconds })
     }
 
     /// Judges what was measured by the project's targets. Where ours failed once, no median of the other rounds counts.
@@ -90,20 +86,12 @@ pub(crate) struct Measure {
 impl Measure {
     /// A measure with a block of its own: median, range, and ratio to ours.
     const fn lead(key: &'static str, label: &'static str) -> Self {
-        Self {
-            key,
-            label,
-            place: Place::Lead,
-        }
+        Self { key, label, place: Place::Lead }
     }
 
     /// A measure of which the median stands beside the leading one before it.
     const fn beside(key: &'static str, label: &'static str) -> Self {
-        Self {
-            key,
-            label,
-            place: Place::Beside,
-        }
+        Self { key, label, place: Place::Beside }
     }
 }
 
@@ -139,11 +127,7 @@ impl Setup {
 
 /// The case called `name`.
 pub(crate) fn named(name: &str) -> Result<&'static Case, Box<dyn Error>> {
-    CASES
-        .iter()
-        .copied()
-        .find(|case| case.name == name)
-        .ok_or_else(|| format!("there is no case {name}").into())
+    CASES.iter().copied().find(|case| case.name == name).ok_or_else(|| format!("there is no case {name}").into())
 }
 
 /// For a case without a target.

@@ -71,9 +71,7 @@ fn run_busy(setup: &Setup, pool: &dyn Pool) -> Outcome<Figures> {
     let begin = Instant::now();
     while kernel::links() < 100 {
         if begin.elapsed() > Duration::from_secs(5) {
-            return Err(Failure::because(
-                "the chain of jobs that keeps a worker busy does not run",
-            ));
+            return Err(Failure::because("the chain of jobs that keeps a worker busy does not run"));
         }
         thread::sleep(Duration::from_millis(1));
     }
@@ -98,22 +96,13 @@ fn prepare(setup: &Setup, pool: &dyn Pool) -> Outcome<Figures> {
             on_caller += 1;
         }
     }
-    let idle = process::sleep_and_watch(
-        setup.full_or_quick(Duration::from_millis(500), Duration::from_millis(200)),
-    )?;
-    Ok(vec![
-        ("on_caller", 100.0 * f64::from(on_caller) / PROBES as f64),
-        ("idle", idle.cpu_percent),
-    ])
+    let idle = process::sleep_and_watch(setup.full_or_quick(Duration::from_millis(500), Duration::from_millis(200)))?;
+    Ok(vec![("on_caller", 100.0 * f64::from(on_caller) / PROBES as f64), ("idle", idle.cpu_percent)])
 }
 
 fn both_points(setup: &Setup, pool: &dyn Pool) -> Outcome<Figures> {
     let back_to_back = trips(pool, setup.scaled(20_000), None)?;
-    let after_pause = trips(
-        pool,
-        setup.full_or_quick(1_000, 100),
-        Some(Duration::from_millis(1)),
-    )?;
+    let after_pause = trips(pool, setup.full_or_quick(1_000, 100), Some(Duration::from_millis(1)))?;
     Ok(vec![
         ("us", back_to_back.median()),
         ("us_99", back_to_back.percentile(99)),
@@ -149,25 +138,15 @@ fn no_worse_than_the_best(results: &Results, key: &str, point: &str) -> Verdict 
     let best = results
         .peers()
         .filter(|&peer| peer != OURS)
-        .filter(|&peer| {
-            results
-                .median(peer, "idle")
-                .is_some_and(|percent| percent <= QUIET_CPU_PERCENT_MAX)
-        })
+        .filter(|&peer| results.median(peer, "idle").is_some_and(|percent| percent <= QUIET_CPU_PERCENT_MAX))
         .filter(|&peer| results.median(peer, "on_caller") == Some(0.0))
         .filter_map(|peer| Some((peer, results.median(peer, key)?)))
         .min_by(|(_, a), (_, b)| a.total_cmp(b));
     match (best, results.median(OURS, key)) {
         (Some((peer, theirs)), Some(ours)) => Verdict::new(
-            format!(
-                "{point} {} µs, best quiet peer {peer} {} µs",
-                number(ours),
-                number(theirs)
-            ),
+            format!("{point} {} µs, best quiet peer {peer} {} µs", number(ours), number(theirs)),
             ours <= theirs,
         ),
-        _ => Verdict::open(format!(
-            "{point} no worse than the best peer that is quiet while idle"
-        )),
+        _ => Verdict::open(format!("{point} no worse than the best peer that is quiet while idle")),
     }
 }

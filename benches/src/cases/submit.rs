@@ -26,15 +26,10 @@ fn run(setup: &Setup, pool: &dyn Pool) -> Outcome<Figures> {
     let jobs = setup.scaled(JOBS);
     // One pass of full size first: the heap and every queue have grown when the clock starts.
     check_sum(pool.submit(jobs)?, kernel::sum_of(jobs))?;
-    let nanos = nanos_per_item(3, jobs, || {
-        check_sum(pool.submit(jobs)?, kernel::sum_of(jobs))
-    })?;
+    let nanos = nanos_per_item(3, jobs, || check_sum(pool.submit(jobs)?, kernel::sum_of(jobs)))?;
     Ok(vec![("ns", nanos)])
 }
 
 fn verdicts(results: &Results) -> Vec<Verdict> {
-    vec![
-        Verdict::ratio(results, "ns", "rayon-spawn", 0.5),
-        Verdict::ratio(results, "ns", "tokio", 0.3),
-    ]
+    vec![Verdict::ratio(results, "ns", "rayon-spawn", 0.5), Verdict::ratio(results, "ns", "tokio", 0.3)]
 }

@@ -16,10 +16,7 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// `text` says both what was found and what was wanted.
     pub(crate) fn new(text: String, met: bool) -> Self {
-        Self {
-            text,
-            met: Some(met),
-        }
+        Self { text, met: Some(met) }
     }
 
     /// The target cannot be judged, for the reason in `text`.
@@ -32,10 +29,7 @@ impl Verdict {
         match (results.median(OURS, key), results.median(peer, key)) {
             (Some(ours), Some(theirs)) => {
                 let ratio = ours / theirs;
-                Self::new(
-                    format!("{ratio:.2} of {peer} (at most {target:.2})"),
-                    ratio <= target,
-                )
+                Self::new(format!("{ratio:.2} of {peer} (at most {target:.2})"), ratio <= target)
             }
             _ => Self::open(format!("at most {target:.2} of {peer}")),
         }
@@ -44,14 +38,9 @@ impl Verdict {
     /// Ours at most `target`, in `unit`.
     pub(crate) fn at_most(ours: Option<f64>, what: &str, unit: &str, target: f64) -> Self {
         match ours {
-            Some(ours) => Self::new(
-                format!(
-                    "{what} {} {unit} (at most {})",
-                    number(ours),
-                    number(target)
-                ),
-                ours <= target,
-            ),
+            Some(ours) => {
+                Self::new(format!("{what} {} {unit} (at most {})", number(ours), number(target)), ours <= target)
+            }
             None => Self::open(format!("{what} at most {} {unit}", number(target))),
         }
     }

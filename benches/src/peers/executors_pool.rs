@@ -15,11 +15,7 @@ pub(crate) const PEER: Peer = Peer {
     name: "executors",
     package: "executors",
     how: "work-stealing pool, execute; one shared channel, so no result per job and none in order",
-    open: |workers| {
-        Ok(Box::new(Executors(
-            crossbeam_workstealing_pool::small_pool(workers),
-        )))
-    },
+    open: |workers| Ok(Box::new(Executors(crossbeam_workstealing_pool::small_pool(workers)))),
 };
 
 type Inner = ThreadPool<StaticParker<SmallThreadData>>;

@@ -15,9 +15,7 @@ pub(crate) const PEER: Peer = Peer {
     how: "spawn of a future, tasks awaited in order; FuturesUnordered for as_completed; nested jobs block_on",
     open: |workers| match POOL.resize_to(workers) {
         size if size == workers => Ok(Box::new(Forte)),
-        size => Err(Failure::because(format!(
-            "forte started {size} workers instead of {workers}"
-        ))),
+        size => Err(Failure::because(format!("forte started {size} workers instead of {workers}"))),
     },
 };
 
@@ -48,9 +46,7 @@ impl Spawner for Forte {
     }
 
     fn as_completed(&self, jobs: u64) -> Outcome<u64> {
-        let mut tasks: FuturesUnordered<_> = (0..jobs)
-            .map(|n| POOL.spawn(async move { kernel::inc(n) }))
-            .collect();
+        let mut tasks: FuturesUnordered<_> = (0..jobs).map(|n| POOL.spawn(async move { kernel::inc(n) })).collect();
         Ok(POOL.block_on(async {
             let mut sum = 0;
             while let Some(result) = tasks.next().await {

@@ -25,9 +25,7 @@ fn run(n: u64) -> Arc<OnceLock<u64>> {
 }
 
 fn taken(cell: &OnceLock<u64>) -> Outcome<u64> {
-    cell.get()
-        .copied()
-        .ok_or_else(|| Failure::because("a job did not run"))
+    cell.get().copied().ok_or_else(|| Failure::because("a job did not run"))
 }
 
 impl Pool for Inline {

@@ -53,10 +53,7 @@ pub(crate) const PEERS: &[Peer] = &[
 /// The peers that this build leaves out, and why.
 pub(crate) const ABSENT: &[(&str, &str)] = &[
     #[cfg(not(feature = "forte"))]
-    (
-        "forte",
-        "names Rust 1.96 as its minimum; add --features forte --ignore-rust-version",
-    ),
+    ("forte", "names Rust 1.96 as its minimum; add --features forte --ignore-rust-version"),
 ];
 
 /// The peer called `name`.

@@ -54,8 +54,7 @@ fn fib(n: u64) -> u64 {
         return n;
     }
     let [first, second] = [n - 1, n - 2].map(|n| pool_of_job().submit(fib::job(n)));
-    first.result().expect("the job does not panic")
-        + second.result().expect("the job does not panic")
+    first.result().expect("the job does not panic") + second.result().expect("the job does not panic")
 }
 
 fn pool_of_job() -> &'static ThreadExecutor {

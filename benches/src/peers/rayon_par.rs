@@ -12,11 +12,7 @@ pub(crate) const PEER: Peer = Peer {
     name: "rayon-par",
     package: "rayon",
     how: "par_iter().map().collect(), and join; nothing is submitted",
-    open: |workers| {
-        Ok(Box::new(RayonPar(
-            ThreadPoolBuilder::new().num_threads(workers).build()?,
-        )))
-    },
+    open: |workers| Ok(Box::new(RayonPar(ThreadPoolBuilder::new().num_threads(workers).build()?))),
 };
 
 struct RayonPar(ThreadPool);

@@ -14,11 +14,7 @@ pub(crate) const PEER: Peer = Peer {
     name: "rayon-spawn",
     package: "rayon",
     how: "spawn + one oneshot channel per job; as_completed through one shared channel",
-    open: |workers| {
-        Ok(Box::new(RayonSpawn(
-            ThreadPoolBuilder::new().num_threads(workers).build()?,
-        )))
-    },
+    open: |workers| Ok(Box::new(RayonSpawn(ThreadPoolBuilder::new().num_threads(workers).build()?))),
 };
 
 struct RayonSpawn(ThreadPool);

@@ -14,13 +14,7 @@ pub(crate) const PEER: Peer = Peer {
     name: "rusty_pool",
     package: "rusty_pool",
     how: "evaluate + await_complete; as_completed through one shared channel",
-    open: |workers| {
-        Ok(Box::new(Rusty(ThreadPool::new(
-            workers,
-            workers,
-            Duration::from_secs(60),
-        ))))
-    },
+    open: |workers| Ok(Box::new(Rusty(ThreadPool::new(workers, workers, Duration::from_secs(60))))),
 };
 
 struct Rusty(ThreadPool);
@@ -59,10 +53,7 @@ impl Spawner for Rusty {
 
     fn fib(&self, n: u64) -> Outcome<u64> {
         let pool = self.0.clone();
-        Ok(self
-            .0
-            .evaluate(move || fib(&pool, n))
-            .try_await_complete()?)
+        Ok(self.0.evaluate(move || fib(&pool, n)).try_await_complete()?)
     }
 }
 

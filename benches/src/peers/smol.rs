@@ -55,9 +55,7 @@ impl Spawner for Smol {
     }
 
     fn as_completed(&self, jobs: u64) -> Outcome<u64> {
-        let mut tasks: FuturesUnordered<_> = (0..jobs)
-            .map(|n| EXECUTOR.spawn(async move { kernel::inc(n) }))
-            .collect();
+        let mut tasks: FuturesUnordered<_> = (0..jobs).map(|n| EXECUTOR.spawn(async move { kernel::inc(n) })).collect();
         Ok(block_on(async {
             let mut sum = 0;
             while let Some(result) = tasks.next().await {

@@ -71,9 +71,7 @@ impl Spawner for Tokio {
     }
 
     fn fib(&self, n: u64) -> Outcome<u64> {
-        Ok(self
-            .0
-            .block_on(self.0.spawn(async move { blocking_fib(n) }))?)
+        Ok(self.0.block_on(self.0.spawn(async move { blocking_fib(n) }))?)
     }
 }
 
@@ -96,9 +94,7 @@ fn blocking_fib(n: u64) -> u64 {
         return n;
     }
     let [first, second] = [n - 1, n - 2].map(|n| tokio::spawn(async move { blocking_fib(n) }));
-    let results = tokio::task::block_in_place(|| {
-        Handle::current().block_on(async { (first.await, second.await) })
-    });
+    let results = tokio::task::block_in_place(|| Handle::current().block_on(async { (first.await, second.await) }));
     results.0.expect("the job does not panic") + results.1.expect("the job does not panic")
 }
 

@@ -14,6 +14,7 @@ pub(crate) enum Stage<P: Payload> {
     /// What the job returned.
     Value(P::Output),
     /// What the job returned elsewhere, encoded. Whoever takes it decodes it, so that no user code runs where it arrived.
+    #[expect(clippy::box_collection, reason = "a pointer of one word keeps the cell of a small job small")]
     Bytes(Box<Vec<u8>>),
     /// Why there is no value. Boxed, so that a cell of a small job is small.
     Failed(Box<JobError>),

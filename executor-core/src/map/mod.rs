@@ -1,7 +1,7 @@
 //! `map`: one job per item of an iterator, a bounded number of items ahead of the reader.
 //!
 //! [`Map`] gives results in the order of the input, [`MapUnordered`] in the order in which the jobs end. Both are lazy:
-//! they pull their first window before they are handed out, and later one item for each that is read.
+//! they pull their first window before they are handed out, and later as many items as were read.
 //!
 //! # Chunks
 //!

@@ -36,7 +36,9 @@ impl MapOptions {
     /// The window that was set.
     pub(crate) fn checked_window(&self) -> Result<Option<usize>, OptionError> {
         match self.window {
-            Some(0) => Err(OptionError { what: "a map with a window of 0 items would never begin; set 1 or more".into() }),
+            Some(0) => {
+                Err(OptionError { what: "a map with a window of 0 items would never begin; set 1 or more".into() })
+            }
             window => Ok(window),
         }
     }

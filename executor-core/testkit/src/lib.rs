@@ -1,18 +1,18 @@
 //! draft
-pub mod laws;
-pub mod jobs;
 mod gate;
-mod log;
-mod subject;
-mod verdict;
-mod lab;
 mod harness;
-mod time;
-mod travel;
+pub mod jobs;
+mod lab;
+pub mod laws;
+mod log;
 mod macros;
 mod panics;
 mod station;
+mod subject;
 mod threads;
+mod time;
+mod travel;
+mod verdict;
 mod watchdog;
 
 pub use gate::{Gate, Pass};

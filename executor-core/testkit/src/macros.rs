@@ -79,4 +79,3 @@ macro_rules! __law_names {
         pub const ALL: &[(&str, &str)] = &[$($((stringify!($section), stringify!($law)),)*)*];
     };
 }
-

@@ -6,11 +6,17 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use executor_core::{Backend, Executor, JobError, MapOptions, Shutdown, WaitFor, as_completed, job, wait};
+use executor_core::{
+    Backend, Executor, JobError, JobOptions, MapOptions, Retries, Shutdown, WaitFor, as_completed, current, job, wait,
+};
 use serde::{Deserialize, Serialize};
 
+use super::failing::fail_before;
 use super::plain::{echo, note};
+use super::worker::who_am_i;
+use crate::gate::Pass;
 use crate::log::Pen;
 
 static POOLS: Mutex<BTreeMap<u64, Arc<dyn Backend>>> = Mutex::new(BTreeMap::new());
@@ -161,4 +167,56 @@ pub fn lock_and_wait(host: Host, pen: Pen, value: u64) -> Result<u64, String> {
 #[job]
 pub fn shut_down_inside(host: Host) -> Result<(), String> {
     host.pool().shutdown(Shutdown::Drain).map_err(|error| error.to_string())
+}
+
+/// Takes its own pool off the table of the law, goes through the gate, and drops the handle: the last one, if the law
+/// has dropped its own. Gives whether there was one.
+#[job]
+pub fn drop_the_pool(gate: Pass, host: Host) -> bool {
+    let pool = pools().remove(&host.key);
+    gate.go();
+    pool.is_some_and(|pool| {
+        drop(pool);
+        true
+    })
+}
+
+/// Waits for a job of its own pool, for a limit at most, and gives whether the limit passed first.
+#[job]
+pub fn wait_briefly_inside(host: Host, pen: Pen, limit_ms: u64) -> bool {
+    let mut future = host.pool().submit(note::job(pen, 1));
+    let outcome = future.result_timeout(Duration::from_millis(limit_ms));
+    outcome.is_err_and(|error| error.is_timeout())
+}
+
+/// Goes down `depth` levels, each of them a job that this one waits for, and gives how deep it came.
+#[job]
+pub fn dig(host: Host, depth: u64) -> Result<u64, String> {
+    if depth == 0 {
+        return Ok(0);
+    }
+    Ok(host.pool().submit(dig::job(host, depth - 1)).result().map_err(text)?? + 1)
+}
+
+/// Waits for a job of its own pool that fails before its attempt number `good`.
+#[job]
+pub fn retry_inside(host: Host, pen: Pen, good: u32) -> Result<u32, String> {
+    let options = JobOptions::new().retries(Retries::times(good).backoff(Duration::from_millis(1)));
+    let future = host.pool().submit_with(fail_before::job(pen, good), options);
+    future.result().map_err(text)?.map_err(|attempt| format!("it failed in attempt {attempt}"))
+}
+
+/// Submits a job to its own pool, cancels it, and gives whether that was done.
+#[job]
+pub fn cancel_inside(host: Host, pen: Pen) -> bool {
+    host.pool().submit(note::job(pen, 1)).cancel()
+}
+
+/// The number of this job, that of a job it waits for, and its own again.
+#[job]
+pub fn numbers_around(host: Host) -> [Option<u64>; 3] {
+    let own = || current().id().map(|id| id.as_u64());
+    let before = own();
+    let inner = host.pool().submit(who_am_i::job()).result().ok().and_then(|who| who.id);
+    [before, inner, own()]
 }
