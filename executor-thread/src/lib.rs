@@ -63,3 +63,8 @@ mod loom;
 
 pub use builder::ThreadExecutorBuilder;
 pub use executor::ThreadExecutor;
+
+/// The code of the README, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

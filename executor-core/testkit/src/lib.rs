@@ -10,6 +10,7 @@ mod panics;
 mod station;
 mod subject;
 mod threads;
+mod tools;
 mod time;
 mod travel;
 mod verdict;

@@ -38,6 +38,8 @@ pub enum Claim {
     Kill,
     /// Values stay in the memory of this process: nothing is encoded on its way.
     SharedMemory,
+    /// Jobs and outputs are encoded on their way.
+    Encoding,
     /// Run limits are honoured, by force or by asking.
     RunLimit,
     /// Priorities are honoured.
@@ -54,6 +56,7 @@ impl Claim {
             Claim::Concurrency => capabilities.concurrent,
             Claim::Kill => capabilities.kill,
             Claim::SharedMemory => !capabilities.encodes,
+            Claim::Encoding => capabilities.encodes,
             Claim::RunLimit => matches!(capabilities.run_limit, Some(Force::Enforced | Force::Asked)),
             Claim::Priorities => capabilities.priorities,
             Claim::Retries => capabilities.retries,
@@ -68,6 +71,7 @@ impl fmt::Display for Claim {
             Claim::Concurrency => "to run jobs beside their submitter",
             Claim::Kill => "to kill running jobs",
             Claim::SharedMemory => "to leave values unencoded in this process",
+            Claim::Encoding => "to encode values on their way",
             Claim::RunLimit => "run limits",
             Claim::Priorities => "priorities",
             Claim::Retries => "retries",

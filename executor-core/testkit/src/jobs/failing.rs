@@ -102,3 +102,12 @@ fn attempt(pen: Pen, good: u32) -> Result<u32, u32> {
     pen.write(u64::from(attempt));
     if attempt < good { Err(attempt) } else { Ok(attempt) }
 }
+
+/// Writes the number of its attempt, and panics in every attempt before number `good`.
+#[job]
+pub fn blow_up_before(pen: Pen, good: u32) -> u32 {
+    match attempt(pen, good) {
+        Ok(attempt) => attempt,
+        Err(attempt) => panic!("attempt {attempt} fails, {ON_PURPOSE}"),
+    }
+}

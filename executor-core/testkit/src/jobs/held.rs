@@ -41,3 +41,11 @@ pub fn pass_then_blow_up(gate: Pass, text: String) -> u64 {
     gate.go();
     panic!("{text}, {ON_PURPOSE}")
 }
+
+/// Goes through the gate, and then writes its value.
+#[job]
+pub fn pass_then_note(gate: Pass, pen: Pen, value: u64) -> u64 {
+    gate.go();
+    pen.write(value);
+    value
+}

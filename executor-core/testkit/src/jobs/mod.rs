@@ -13,17 +13,19 @@ mod witness;
 mod worker;
 
 pub use failing::{
-    DropBomb, Uncloned, blow_up, blow_up_async, drop_bomb, fail, fail_before, fail_before_uncloned, fail_if, take_bomb,
-    throw_bomb, throw_number,
+    DropBomb, Uncloned, blow_up, blow_up_async, blow_up_before, drop_bomb, fail, fail_before, fail_before_uncloned,
+    fail_if, take_bomb, throw_bomb, throw_number,
 };
-pub use held::{note_pass, pass, pass_async, pass_then_blow_up, pass_then_fail};
+pub use held::{note_pass, pass, pass_async, pass_then_blow_up, pass_then_fail, pass_then_note};
 pub use nested::{
     Host, Hosted, await_sibling, await_siblings, cancel_inside, dig, drop_the_pool, fan_out, fib, fib_async,
     lock_and_wait, map_inside, numbers_around, retry_inside, shut_down_inside, submit_inside, wait_briefly_inside,
     wait_inside,
 };
 pub use plain::{add, bytes_back, double_async, echo, echo_async, join_words, note};
-pub use stopping::{note_should_stop, outlast, overrun, spin_until_stop, stopped_async};
+pub use stopping::{note_should_stop, outlast, overrun, spin_until_stop, stopped_async, time_left};
 pub use travelling::{Fault, Faulty, arrive_badly, return_badly, take_badly};
 pub use witness::{DropCount, Witness, hold_witness, keep_witness, lose_witness, pass_witness};
-pub use worker::{Plan, SetUp, WhoAmI, name_and_attempt, process_id, tell_progress, who_am_i, worker_mark};
+pub use worker::{
+    Plan, SetUp, WhoAmI, name_and_attempt, name_and_attempt_async, process_id, tell_progress, who_am_i, worker_mark,
+};

@@ -34,16 +34,22 @@ pub fn note_should_stop(gate: Pass) -> bool {
     current().should_stop()
 }
 
-/// Goes on until its run limit has passed, and then through the gate: it outlasts its limit, and does not end before
-/// the gate opens. Gives whether it was to stop, as text.
+/// Goes on until its run limit has passed, writes 1 if it is to stop and 0 if not, and goes through the gate: it
+/// outlasts its limit, and does not end before the gate opens.
 #[job]
-pub fn overrun(gate: Pass) -> String {
+pub fn overrun(pen: Pen, gate: Pass) {
     let job = current();
     while job.time_left().is_some_and(|left| !left.is_zero()) {
         thread::yield_now();
     }
+    pen.write(u64::from(job.should_stop()));
     gate.go();
-    format!("asked to stop: {}", job.should_stop())
+}
+
+/// How much of its run limit is left when it begins.
+#[job]
+pub fn time_left() -> Option<Duration> {
+    current().time_left()
 }
 
 /// Is busy for at least so many ms, and writes its attempt when it begins.

@@ -46,6 +46,12 @@ pub fn name_and_attempt(good: u32) -> Result<(String, u32), (String, u32)> {
     if told.1 < good { Err(told) } else { Ok(told) }
 }
 
+/// [`name_and_attempt`] as an async job.
+#[job]
+pub async fn name_and_attempt_async(good: u32) -> Result<(String, u32), (String, u32)> {
+    name_and_attempt(good)
+}
+
 /// The number of the process that the job runs in.
 #[job]
 pub fn process_id() -> u32 {

@@ -1,0 +1,208 @@
+//! The pool: what its handles, its workers and its futures share.
+//!
+//! # Tokens
+//!
+//! Jobs wait in our own queue. A *token* is the right to run a drain loop: a rayon job that takes tasks from the queue
+//! until it is empty. There are at most as many tokens as workers, and all of it is decided under one lock:
+//!
+//! | who | under the lock | afterwards |
+//! |---|---|---|
+//! | submit | pushes; takes tokens, if there are more jobs than loops that look for one | spawns a loop for each token on rayon |
+//! | loop | pops a task | runs it, comes again |
+//! | loop, queue empty | says that it looks | looks at a hint for a bounded time, comes again |
+//! | loop, queue still empty | gives its token back | returns to rayon, which sleeps |
+//! | the last such loop | becomes the sentinel | sleeps until a submit calls it |
+//!
+//! *A task that is pushed is run:* the push sees, under the lock, either fewer tokens than workers, and adds a loop; or
+//! all tokens out, and each loop comes to the lock again before it gives its token back, and finds the task; or enough
+//! loops that look, which come to the lock again too.
+//!
+//! *The sentinel.* To wake a worker through rayon takes some 20 µs more than to unpark a thread. So the last loop of an
+//! idle pool keeps its token and sleeps here. That takes a worker from rayon only while no job runs and nobody from
+//! outside uses rayon ([`Pool::visit`]), when there is nothing for it to do there; a closure that a job left in rayon is
+//! run before, or by the others.
+//!
+//! *Batches.* Where many short jobs wait, a loop takes some of them at one go, into a buffer of its own. What is in a
+//! buffer can be stolen: a loop leaves only when, under the lock, all buffers are empty, and they are filled only under
+//! the lock, and only while so many tasks wait that all tokens are out.
+//!
+//! *A loop on top of a job.* While a job waits inside rayon for its own parallel work, its worker runs whatever rayon
+//! has, and that may be a drain loop. Such a loop takes nothing: a stranger's job on top of this one could want a lock
+//! that this one holds. It gives its token back and, if jobs wait, asks every worker of rayon to look
+//! (`spawn_broadcast`), because another one that is idle must take over.
+//!
+//! # Lock order
+//!
+//! The state of the pool has one lock, that of the [`Board`]. Tasks leave it before they are run, cancelled or dropped,
+//! and wakers before they are woken, so that no user code runs under it. `rayon` and `threads` are locked alone.
+
+mod accept;
+mod control;
+mod end;
+mod steps;
+
+use std::sync::Arc;
+use std::thread::{JoinHandle, Thread};
+use std::time::Duration;
+
+use executor_core::Stats;
+use executor_core::backend::{Capabilities, PoolId, Tally, current_seat};
+
+use crate::board::Board;
+use crate::buffer::Buffer;
+use crate::sync::atomic::{AtomicBool, AtomicUsize};
+use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::tally::{Counts, Own};
+
+/// What the handles, the workers and the futures of one pool share. Aligned to two cache lines, so that the count of
+/// its [`Arc`], which every submit changes, is not on the line of the lock, which every worker changes.
+#[repr(align(128))]
+pub(crate) struct Pool {
+    pub(crate) id: PoolId,
+    workers: usize,
+    capacity: Option<usize>,
+    board: Mutex<Board>,
+    /// How many jobs wait, for loops that look; read without the lock, so that it may be a moment old.
+    hint: AtomicUsize,
+    /// How often a loop that found nothing looks at the hint before it gives its token back.
+    looks: u32,
+    room: Condvar,
+    ended: Condvar,
+    pub(crate) timer: Condvar,
+    /// Every running job is asked to stop.
+    stopping: AtomicBool,
+    /// One for each worker.
+    buffers: Box<[Buffer]>,
+    counts: Box<[Counts]>,
+    /// What is counted on threads that are no workers.
+    outside: Counts,
+    rayon: Mutex<Option<Arc<rayon::ThreadPool>>>,
+    threads: Mutex<Threads>,
+    /// The workers that no thread of the model is.
+    #[cfg(executor_loom)]
+    pub(crate) free_seats: Mutex<Vec<usize>>,
+}
+
+#[derive(Default)]
+struct Threads {
+    to_join: Vec<JoinHandle<()>>,
+    to_unpark: Vec<Thread>,
+}
+
+impl Pool {
+    pub(crate) fn new(id: PoolId, workers: usize, capacity: Option<usize>, looks: u32) -> Arc<Self> {
+        Arc::new(Pool {
+            id,
+            workers,
+            capacity,
+            board: Mutex::new(Board::new(workers, capacity.unwrap_or(usize::MAX))),
+            hint: AtomicUsize::new(0),
+            looks,
+            room: Condvar::new(),
+            ended: Condvar::new(),
+            timer: Condvar::new(),
+            stopping: AtomicBool::new(false),
+            buffers: (0..workers).map(|_| Buffer::new()).collect(),
+            counts: (0..workers).map(|_| Counts::default()).collect(),
+            outside: Counts::default(),
+            rayon: Mutex::new(None),
+            threads: Mutex::new(Threads::default()),
+            #[cfg(executor_loom)]
+            free_seats: Mutex::new((0..workers).collect()),
+        })
+    }
+
+    pub(crate) fn set_rayon(&self, rayon: rayon::ThreadPool) {
+        *self.rayon.lock() = Some(Arc::new(rayon));
+    }
+
+    /// The rayon pool; `None` once this pool has ended.
+    pub(crate) fn rayon(&self) -> Option<Arc<rayon::ThreadPool>> {
+        self.rayon.lock().clone()
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Board> {
+        self.board.lock()
+    }
+
+    /// The number of the calling thread among this pool's workers.
+    pub(crate) fn own_worker(&self) -> Option<usize> {
+        current_seat(|seat| seat.filter(|seat| seat.pool() == self.id).map(|seat| seat.worker()))
+    }
+
+    fn with_tally<R>(&self, f: impl FnOnce(&dyn Tally) -> R) -> R {
+        match self.own_worker() {
+            Some(worker) => f(&Own(&self.counts[worker])),
+            None => f(&self.outside),
+        }
+    }
+
+    /// Lets a caller from outside use the rayon pool, with all of its workers; `None` once this pool has ended.
+    pub(crate) fn visit<R>(&self, visit: impl FnOnce(&rayon::ThreadPool) -> R) -> Option<R> {
+        struct Visit<'a>(&'a Pool);
+        impl Drop for Visit<'_> {
+            fn drop(&mut self) {
+                self.0.lock().end_visit();
+            }
+        }
+        let rayon = self.rayon()?;
+        let sentinel = self.lock().visit();
+        let _visit = Visit(self);
+        if let Some(sentinel) = sentinel {
+            sentinel.unpark();
+        }
+        Some(visit(&rayon))
+    }
+
+    pub(crate) fn thread_started(&self, thread: JoinHandle<()>) {
+        self.lock().threads += 1;
+        let mut threads = self.threads.lock();
+        threads.to_unpark.push(thread.thread().clone());
+        threads.to_join.push(thread);
+    }
+
+    pub(crate) fn thread_ended(&self) {
+        self.lock().threads -= 1;
+        self.ended.notify_all();
+    }
+
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::in_process();
+        capabilities.queue_capacity = self.capacity;
+        capabilities
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let sums = Counts::sum(self.counts.iter().chain([&self.outside]));
+        let board = self.lock();
+        let mut stats = Stats::default();
+        stats.workers = self.workers;
+        stats.queued = board.accepted - sums.begun - board.cancelled - board.failed_unrun;
+        stats.running = sums.begun - sums.finished - sums.failed;
+        stats.finished = sums.finished;
+        stats.failed = sums.failed + board.failed_unrun;
+        stats.cancelled = board.cancelled;
+        stats
+    }
+}
+
+/// Submitters who are to be told, after the lock, that there may be room.
+#[must_use]
+struct Woken<'a> {
+    room: Option<&'a Condvar>,
+    wakers: Vec<std::task::Waker>,
+}
+
+impl Woken<'_> {
+    fn wake(self) {
+        if let Some(room) = self.room {
+            room.notify_all();
+        }
+        for waker in self.wakers {
+            crate::drain::quietly(|| waker.wake());
+        }
+    }
+}
+
+/// How long a chunk may keep a worker before it looks at the queue again, for a job of a higher priority.
+pub(crate) const TURN: Duration = Duration::from_micros(500);

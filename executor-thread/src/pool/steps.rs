@@ -1,0 +1,150 @@
+//! The steps of a drain loop: the next task, the tasks of others, a look around, and the way to bed.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Pool;
+use crate::board::Call;
+use crate::buffer::{BatchSize, Buffer};
+use crate::queue::{Next, Place};
+use crate::sync::atomic::Ordering;
+use crate::sync::{park_until, thread};
+use crate::tally::Own;
+
+/// How long a sentinel naps while other workers run. So long, at the most, waits a job behind one that is slow where the
+/// ones before it were quick, and parallel work of a job for the help of this worker. Long enough that the waking
+/// costs a few per cent of a core.
+const NAP: Duration = Duration::from_micros(100);
+
+/// For how many jobs a loop that runs short ones waits, and how often it looks: some µs.
+const GATHER_JOBS: usize = 32;
+const GATHER_LOOKS: u32 = 200;
+
+impl Pool {
+    /// The task whose turn it is, and more of the like into the worker's buffer. Drops the chunk at `finished`, of which
+    /// no item waits.
+    pub(crate) fn next(
+        self: &Arc<Self>,
+        worker: usize,
+        finished: Option<Place>,
+        batch: &mut BatchSize,
+    ) -> Option<Next> {
+        if let Some(task) = self.buffers[worker].pop() {
+            return Some(Next { task, stays: None });
+        }
+        if batch.is_quick() {
+            self.gather();
+        }
+        let mut board = self.lock();
+        let over = finished.and_then(|place| board.remove(place));
+        let next = board.pop();
+        let mut taken = 1;
+        // With a bound, what waits is counted in the queue alone.
+        if next.is_some() && batch.tasks() > 1 && self.capacity.is_none() {
+            self.buffers[worker].fill(|buffer| {
+                board.pop_more(batch.tasks() - 1, buffer);
+                taken += buffer.len();
+            });
+        }
+        let backlog = board.queued_jobs() > 0;
+        // One loop wakes the next, as long as there is more than those that are awake will do soon.
+        let call = if next.is_some() { board.call(1) } else { Call::default() };
+        let woken = self.room_was_made(&mut board);
+        drop(board);
+        drop(over);
+        woken.wake();
+        self.answer(call);
+        if next.is_some() {
+            let was_quick = batch.is_quick();
+            batch.began(taken, backlog);
+            self.say_quick(was_quick, batch.is_quick());
+        }
+        next
+    }
+
+    /// Says whether a loop runs short tasks, in place of what it said `before`.
+    pub(crate) fn say_quick(&self, before: bool, now: bool) {
+        if before != now {
+            self.lock().set_quick(before, now);
+        }
+    }
+
+    /// Takes some of what another loop took and has not begun.
+    pub(crate) fn steal(&self, worker: usize) -> Option<Next> {
+        let others = (1..self.workers).map(|offset| &self.buffers[(worker + offset) % self.workers]);
+        let mut stolen = others.map(Buffer::steal).find(|stolen| !stolen.is_empty())?;
+        let task = stolen.pop_front()?;
+        if !stolen.is_empty() {
+            // Under the lock of the board, as every filling.
+            let _board = self.lock();
+            self.buffers[worker].fill(|buffer| buffer.extend(stolen));
+        }
+        Some(Next { task, stays: None })
+    }
+
+    /// Looks for a task for a while, without the lock. False if it is time to leave.
+    pub(crate) fn look(&self) -> bool {
+        if self.looks == 0 || !self.lock().begin_look() {
+            return false;
+        }
+        let found = (0..self.looks).any(|_| {
+            std::hint::spin_loop();
+            self.hint.load(Ordering::Relaxed) > 0
+        });
+        self.lock().end_look();
+        found
+    }
+
+    /// Lets a few tasks gather before a loop that runs short ones comes to the lock again: to come for each of them costs
+    /// more than they do, and holds up the submitter.
+    pub(crate) fn gather(&self) {
+        for _ in 0..GATHER_LOOKS {
+            if self.hint.load(Ordering::Relaxed) >= GATHER_JOBS {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Gives the token back, or sleeps as the sentinel until it is called. True if the loop is to go on.
+    pub(crate) fn leave(&self) -> bool {
+        let mut board = self.lock();
+        if board.jobs_wait() || !self.buffers.iter().all(Buffer::is_empty) {
+            return true;
+        }
+        let Some(watch) = board.stand_sentinel(&thread::current()) else {
+            board.give_token_back();
+            self.end_if_over(board);
+            return false;
+        };
+        let nap_ends = watch.is_nap.then(|| Instant::now() + NAP);
+        while board.is_on(watch) {
+            if nap_ends.is_some_and(|ends| Instant::now() >= ends) {
+                if board.end_nap(watch) {
+                    return true;
+                }
+                board.give_token_back();
+                self.end_if_over(board);
+                return false;
+            }
+            drop(board);
+            park_until(nap_ends);
+            board = self.lock();
+        }
+        board.end_look();
+        true
+    }
+
+    /// Gives back the token of a loop that began on top of a job; true if every worker is to be asked to look.
+    pub(crate) fn leave_nested(&self) -> bool {
+        let mut board = self.lock();
+        board.give_token_back();
+        let asks = board.begin_broadcast();
+        self.end_if_over(board);
+        asks
+    }
+
+    pub(crate) fn tally(&self, worker: usize) -> Own<'_> {
+        Own(&self.counts[worker])
+    }
+}
