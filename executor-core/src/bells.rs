@@ -52,6 +52,7 @@ struct More {
 }
 
 impl Bells {
+    #[inline]
     pub(crate) fn new() -> Self {
         Bells(Mutex::new(Hung::default()))
     }

@@ -79,9 +79,11 @@ pub fn current_seat<R>(f: impl FnOnce(Option<&Arc<Seat>>) -> R) -> R {
 }
 
 /// Runs `f` as a part of `job`: inside, [`current`] speaks of it.
+#[inline]
 pub(crate) fn enter<R>(job: JobRef, f: impl FnOnce() -> R) -> R {
     struct Leave(Option<JobRef>);
     impl Drop for Leave {
+        #[inline]
         fn drop(&mut self) {
             let before = self.0.take();
             let _ = RUNNING.try_with(|running| drop(running.replace(before)));

@@ -49,10 +49,12 @@ pub struct JobRef {
 }
 
 impl JobRef {
+    #[inline]
     pub(crate) fn new(cell: Arc<dyn AnyCell>, index: u32) -> Self {
         JobRef { cell, index }
     }
 
+    #[inline]
     pub(crate) fn record(&self) -> &Record {
         self.cell.record()
     }
@@ -109,6 +111,7 @@ impl JobRef {
     }
 
     /// [`claim`](JobRef::claim), without the cost of a second reference.
+    #[inline]
     pub(crate) fn into_claim(self) -> Option<Claim> {
         let ticket = self.cell.begin(self.index)?;
         Some(Claim::new(self, ticket))
@@ -170,6 +173,7 @@ pub struct Claim {
 }
 
 impl Claim {
+    #[inline]
     pub(crate) fn new(job: JobRef, ticket: Ticket) -> Self {
         Claim { begun: Some((job, ticket)) }
     }
@@ -179,6 +183,7 @@ impl Claim {
     }
 
     /// Runs the job on this thread, to its end or to its next attempt.
+    #[inline]
     pub fn run(mut self, tally: &dyn Tally) -> Ran {
         match self.begun.take() {
             Some((JobRef { cell, index }, ticket)) => cell.run(index, ticket, tally),
@@ -202,6 +207,7 @@ impl Claim {
 }
 
 impl Drop for Claim {
+    #[inline]
     fn drop(&mut self) {
         if let Some((job, ticket)) = self.begun.take() {
             let error = JobError::Lost { job: job.name().to_owned() };

@@ -32,6 +32,7 @@ pub(crate) struct Details {
 
 impl Record {
     /// A record; no options are the default ones.
+    #[inline]
     pub(crate) fn new(id: JobId, control: Arc<dyn Control>, options: Option<JobOptions>) -> Self {
         Record {
             id,
@@ -44,14 +45,17 @@ impl Record {
     }
 
     // The place is read and written under the backend's own lock, which orders it.
+    #[inline]
     pub(crate) fn place(&self) -> u64 {
         self.place.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn set_place(&self, place: u64) {
         self.place.store(place, Ordering::Relaxed);
     }
 
+    #[inline]
     pub(crate) fn details(&self) -> Option<&Details> {
         self.details.as_deref()
     }

@@ -22,6 +22,7 @@ pub struct JobId(u64);
 
 impl JobId {
     /// Takes `count` numbers in a row and gives the first.
+    #[inline]
     pub(crate) fn take(count: u64) -> Self {
         // A plain count: nothing is published by it, so no ordering is needed.
         static NEXT: AtomicU64 = AtomicU64::new(1);

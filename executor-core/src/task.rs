@@ -30,6 +30,7 @@ enum Content {
 }
 
 impl Task {
+    #[inline]
     pub(crate) fn pending(job: JobRef) -> Self {
         Task(Content::Pending(job))
     }
@@ -42,10 +43,12 @@ impl Task {
         Task(Content::Share(share))
     }
 
+    #[inline]
     fn take(&mut self) -> Content {
         std::mem::replace(&mut self.0, Content::Used)
     }
 
+    #[inline]
     fn record(&self) -> Option<&crate::record::Record> {
         match &self.0 {
             Content::Pending(job) => Some(job.record()),
@@ -57,6 +60,7 @@ impl Task {
 
     /// How many jobs have not begun in it: 1, or the rest of a chunk.
     #[must_use]
+    #[inline]
     pub fn jobs(&self) -> usize {
         match &self.0 {
             Content::Pending(_) | Content::Claimed(_) => 1,
@@ -67,11 +71,13 @@ impl Task {
 
     /// Which of the waiting tasks goes first.
     #[must_use]
+    #[inline]
     pub fn priority(&self) -> Priority {
         self.record().map_or(Priority::Normal, |record| record.priority)
     }
 
     /// Notes where the backend keeps the task, under a lock of the backend's; [`JobRef::place`] tells it.
+    #[inline]
     pub fn set_place(&self, place: u64) {
         if let Some(record) = self.record() {
             record.set_place(place);
@@ -86,6 +92,7 @@ impl Task {
 
     /// The job; `None` for a chunk, which has several.
     #[must_use]
+    #[inline]
     pub fn job(&self) -> Option<&JobRef> {
         match &self.0 {
             Content::Pending(job) => Some(job),
@@ -102,6 +109,7 @@ impl Task {
 
     /// A further end of a chunk, so that another worker can help with it; `None` for a task of one job.
     #[must_use]
+    #[inline]
     pub fn share(&self) -> Option<Task> {
         match &self.0 {
             Content::Share(share) => Some(Task(Content::Share(share.clone()))),
@@ -111,6 +119,7 @@ impl Task {
 
     /// Runs it on this thread: the job, or items of the chunk until none is left or `turn_ends` has come. A job that was
     /// cancelled or claimed meanwhile is passed over.
+    #[inline]
     pub fn run(mut self, tally: &dyn Tally, turn_ends: impl FnOnce() -> Instant) -> Ran {
         match self.take() {
             Content::Pending(job) => match job.into_claim() {
@@ -170,6 +179,7 @@ impl Task {
 }
 
 impl Drop for Task {
+    #[inline]
     fn drop(&mut self) {
         if let Content::Pending(job) = self.take()
             && let Some(claim) = job.into_claim()
@@ -192,6 +202,7 @@ impl fmt::Debug for Task {
 }
 
 /// The two ends of a submitted job, and the cell between them.
+#[inline]
 pub(crate) fn new_task<P: Payload>(
     payload: P,
     options: Option<JobOptions>,

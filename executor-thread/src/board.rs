@@ -118,17 +118,17 @@ impl Board {
         }
     }
 
-    /// Takes a task in.
-    pub(crate) fn admit(&mut self, task: Task, above_bound: bool) -> Result<Call, (Task, Denied)> {
+    /// Takes the task in, or leaves it where it is.
+    pub(crate) fn admit(&mut self, task: &mut Option<Task>, above_bound: bool) -> Result<Call, Denied> {
         if let Some(cause) = &self.broken {
-            return Err((task, Denied::Broken(cause.clone())));
+            return Err(Denied::Broken(cause.clone()));
         }
         if self.shutdown.is_some() {
-            return Err((task, Denied::ShutDown));
+            return Err(Denied::ShutDown);
         }
-        let jobs = task.jobs();
+        let Some(jobs) = task.as_ref().map(Task::jobs) else { return Ok(Call::default()) };
         if !above_bound && self.queue.jobs() + jobs > self.capacity {
-            return Err((task, Denied::Full));
+            return Err(Denied::Full);
         }
         self.accepted += jobs as u64;
         self.queue.push(task, jobs);
@@ -137,7 +137,7 @@ impl Board {
 
     /// Puts a job in for its next attempt. It was accepted long ago, so that no bound and no shutdown concerns it.
     pub(crate) fn readmit(&mut self, task: Task) -> Call {
-        self.queue.push(task, 1);
+        self.queue.push(&mut Some(task), 1);
         self.call(1)
     }
 

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use executor_core::backend::Ran;
 
@@ -16,6 +16,10 @@ use crate::sync::per_thread;
 /// After how many tasks a loop lets rayon have the worker for one of its own. As in tokio's scheduler: a prime, so that
 /// it does not fall in step with a pattern in the work.
 const TASKS_PER_YIELD: u32 = 61;
+
+/// After a sleep of this length a loop does not look for a second job before it sleeps again: the jobs come too far
+/// apart for that to pay, and it would keep the core from whoever waits for the first.
+const LONG_SLEEP: Duration = Duration::from_micros(200);
 
 per_thread! {
     /// True while this worker is inside a drain loop, perhaps deep below a job that waits in rayon.
@@ -61,21 +65,25 @@ fn drain(pool: &Arc<Pool>) {
     let mut batch = BatchSize::new();
     let mut finished = None;
     let mut tasks: u32 = 0;
+    let mut since_sleep: u32 = 0;
+    let mut looks = true;
     loop {
         let Some(next) = pool.next(worker, finished.take(), &mut batch).or_else(|| pool.steal(worker)) else {
-            if pool.look() {
+            if looks && pool.look() {
                 continue;
             }
             // What a finished job left to rayon goes first: this worker may be the last that is awake.
             if rayon::yield_now() != Some(Yield::Executed) {
                 pool.say_quick(batch.is_quick(), false);
                 batch = BatchSize::new();
-                if !pool.leave() {
-                    return;
-                }
+                let Some(slept) = pool.leave() else { return };
+                looks = slept < LONG_SLEEP;
+                since_sleep = 0;
             }
             continue;
         };
+        since_sleep = since_sleep.saturating_add(1);
+        looks |= since_sleep > 1;
         match next.task.run(&tally, || Instant::now() + TURN) {
             Ran::Done => finished = next.stays,
             Ran::Again(retry) => pool.again(retry),

@@ -62,9 +62,21 @@ impl Lane {
     /// A lane of this many entries is kept when it runs empty: it is some 100 KiB.
     const KEPT: usize = 2048;
 
-    fn push(&mut self, task: Task, jobs: usize, lane: usize) {
-        task.set_place(Place::new(self.first + self.entries.len() as u64, lane).0);
-        self.entries.push_back(Entry { task: Some(task), jobs });
+    fn push(&mut self, task: &mut Option<Task>, jobs: usize, lane: usize) {
+        if let Some(task) = task {
+            task.set_place(Place::new(self.first + self.entries.len() as u64, lane).0);
+        }
+        self.entries.push_back(Entry { task: task.take(), jobs });
+    }
+
+    /// Takes out the first entry.
+    fn pop(&mut self, lane: usize) -> Option<(Task, usize)> {
+        let entry = self.entries.pop_front()?;
+        self.first += 1;
+        if self.holes > 0 || self.entries.is_empty() {
+            self.tidy(lane);
+        }
+        Some((entry.task?, entry.jobs))
     }
 
     fn entry(&mut self, place: Place) -> Option<&mut Entry> {
@@ -124,9 +136,10 @@ impl Queue {
         self.tasks
     }
 
-    /// Puts a task at the end of the lane of its priority, and notes its place in it.
-    pub(crate) fn push(&mut self, task: Task, jobs: usize) {
-        let lane = task.priority() as usize;
+    /// Moves a task to the end of the lane of its priority, and notes its place in it. It comes by reference because it is
+    /// on every submit's way, and each move of it costs.
+    pub(crate) fn push(&mut self, task: &mut Option<Task>, jobs: usize) {
+        let lane = task.as_ref().map_or(Priority::Normal, Task::priority) as usize;
         self.lanes[lane].push(task, jobs, lane);
         self.jobs += jobs;
         self.tasks += 1;
@@ -138,7 +151,10 @@ impl Queue {
         let place = Place::new(self.lanes[lane].first, lane);
         let entry = self.lanes[lane].entries.front_mut()?;
         let Some(share) = entry.task.as_ref().and_then(Task::share) else {
-            return self.remove(place).map(|task| Next { task, stays: None });
+            let (task, jobs) = self.lanes[lane].pop(lane)?;
+            self.jobs -= jobs;
+            self.tasks -= 1;
+            return Some(Next { task, stays: None });
         };
         let jobs = share.jobs().min(entry.jobs);
         self.jobs -= entry.jobs - jobs;

@@ -3,15 +3,15 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// How much work one chunk should be. The reader is woken about once for each, and 1 ms is some hundred times what
+/// How much work one chunk should be. The reader is woken about once for each, and 2 ms is some hundred times what
 /// that costs, and too short for a person to notice.
-const CHUNK: Duration = Duration::from_millis(1);
+const CHUNK: Duration = Duration::from_millis(2);
 /// How much work a worker takes from a chunk at a time: some hundred times what the taking costs.
-const TURN: Duration = Duration::from_micros(10);
+const TURN: Duration = Duration::from_micros(20);
 /// No chunk is longer, however short the items: its cells take some tens of KiB.
 const CHUNK_ITEMS_MAX: u32 = 1024;
 /// No turn is longer.
-const TURN_ITEMS_MAX: u32 = 128;
+const TURN_ITEMS_MAX: u32 = 256;
 
 /// The measured time per item, shared by the chunks of one map.
 #[derive(Debug, Default)]

@@ -23,6 +23,8 @@ impl Drop for BombPayload {
 
 struct Watch {
     law_thread: ThreadId,
+    /// What broke the law, if it unwinds.
+    failure: Option<String>,
     unexpected: Vec<String>,
 }
 
@@ -44,7 +46,12 @@ pub(crate) fn begin() {
             }
         }));
     });
-    *watch() = Some(Watch { law_thread: thread::current().id(), unexpected: Vec::new() });
+    *watch() = Some(Watch { law_thread: thread::current().id(), failure: None, unexpected: Vec::new() });
+}
+
+/// What broke the law that runs now, for the report of a law that hangs while it unwinds.
+pub(crate) fn failure() -> Option<String> {
+    watch().as_ref()?.failure.clone()
 }
 
 /// The panics on other threads than the law's that were not on purpose.
@@ -67,7 +74,10 @@ fn note(info: &PanicHookInfo<'_>) {
     let thread = thread::current();
     // A panic while this lock is held would be one of this file's own; it must not wait for itself.
     let Ok(mut watch) = WATCH.try_lock() else { return };
-    if let Some(watch) = watch.as_mut().filter(|watch| watch.law_thread != thread.id()) {
+    let Some(watch) = watch.as_mut() else { return };
+    if watch.law_thread == thread.id() {
+        watch.failure = Some(info.to_string());
+    } else {
         watch.unexpected.push(format!("thread `{}`: {info}", thread.name().unwrap_or("without a name")));
     }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::panics;
 use crate::station::THREAD_PREFIX;
 use crate::threads;
 use crate::time::{LAW_LIMIT, scaled};
@@ -74,6 +75,9 @@ fn bark(watched: &Watched) -> ! {
         watched.law,
         watched.began.elapsed()
     );
+    if let Some(failure) = panics::failure() {
+        report.push_str(&format!("  It was broken before, and hangs while it unwinds: {failure}\n"));
+    }
     for pool in &watched.pools {
         report.push_str(&format!("  pool: {}\n", describe(pool)));
     }

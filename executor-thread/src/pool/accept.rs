@@ -11,14 +11,14 @@ use crate::sync::atomic::Ordering;
 
 impl Pool {
     pub(crate) fn accept(self: &Arc<Self>, task: Task, room: Room<'_>) -> Result<(), Refused> {
-        let mut task = task;
+        let mut task = Some(task);
         let mut waits = false;
         let mut above_bound = false;
         // Cloning a waker is user code, so it comes before the lock.
         let mut waker = if let Room::Notify(waker) = room { Some(waker.clone()) } else { None };
         let mut board = self.lock();
         loop {
-            let denied = match board.admit(task, above_bound) {
+            let denied = match board.admit(&mut task, above_bound) {
                 Ok(call) => {
                     self.update_hint(&board);
                     board.waiting_for_room -= usize::from(waits);
@@ -26,10 +26,7 @@ impl Pool {
                     self.answer(call);
                     return Ok(());
                 }
-                Err((back, denied)) => {
-                    task = back;
-                    denied
-                }
+                Err(denied) => denied,
             };
             if matches!(denied, Denied::Full) {
                 if self.own_worker().is_some() {
@@ -51,7 +48,8 @@ impl Pool {
             }
             board.waiting_for_room -= usize::from(waits);
             drop(board);
-            return Err(Refused::new(task, denied.into_error()));
+            // A task that was denied is where it was.
+            return task.map_or(Ok(()), |task| Err(Refused::new(task, denied.into_error())));
         }
     }
 

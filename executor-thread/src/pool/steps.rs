@@ -69,16 +69,15 @@ impl Pool {
         }
     }
 
-    /// Takes some of what another loop took and has not begun.
+    /// Takes some of what another loop took and has not begun. All of it under the lock of the board, so that a shutdown
+    /// finds every task either in a buffer or begun.
     pub(crate) fn steal(&self, worker: usize) -> Option<Next> {
-        let others = (1..self.workers).map(|offset| &self.buffers[(worker + offset) % self.workers]);
-        let mut stolen = others.map(Buffer::steal).find(|stolen| !stolen.is_empty())?;
+        let mut others = (1..self.workers).map(|offset| &self.buffers[(worker + offset) % self.workers]);
+        let other = others.find(|buffer| !buffer.is_empty())?;
+        let _board = self.lock();
+        let mut stolen = other.steal();
         let task = stolen.pop_front()?;
-        if !stolen.is_empty() {
-            // Under the lock of the board, as every filling.
-            let _board = self.lock();
-            self.buffers[worker].fill(|buffer| buffer.extend(stolen));
-        }
+        self.buffers[worker].fill(|buffer| buffer.extend(stolen));
         Some(Next { task, stays: None })
     }
 
@@ -106,33 +105,36 @@ impl Pool {
         }
     }
 
-    /// Gives the token back, or sleeps as the sentinel until it is called. True if the loop is to go on.
-    pub(crate) fn leave(&self) -> bool {
+    /// Gives the token back, which is the end of the loop; or sleeps as the sentinel until it is called, and says for how
+    /// long it slept.
+    pub(crate) fn leave(&self) -> Option<Duration> {
         let mut board = self.lock();
         if board.jobs_wait() || !self.buffers.iter().all(Buffer::is_empty) {
-            return true;
+            return Some(Duration::ZERO);
         }
         let Some(watch) = board.stand_sentinel(&thread::current()) else {
             board.give_token_back();
             self.end_if_over(board);
-            return false;
+            return None;
         };
-        let nap_ends = watch.is_nap.then(|| Instant::now() + NAP);
+        let began = Instant::now();
+        let nap_ends = watch.is_nap.then(|| began + NAP);
         while board.is_on(watch) {
             if nap_ends.is_some_and(|ends| Instant::now() >= ends) {
                 if board.end_nap(watch) {
-                    return true;
+                    return Some(began.elapsed());
                 }
                 board.give_token_back();
                 self.end_if_over(board);
-                return false;
+                return None;
             }
             drop(board);
             park_until(nap_ends);
             board = self.lock();
         }
         board.end_look();
-        true
+        drop(board);
+        Some(began.elapsed())
     }
 
     /// Gives back the token of a loop that began on top of a job; true if every worker is to be asked to look.

@@ -147,8 +147,10 @@ pub fn dropped_submit_wait_drops_its_job<S: Subject>(lab: &Lab<S>) -> Verdict {
 pub fn shutdown_wakes_a_submit_wait<S: Subject>(lab: &Lab<S>) -> Verdict {
     let (pool, busy) = bounded(lab)?;
     let _queued: Vec<_> = (0..2).map(|value| pool.submit(jobs::echo::job(value))).collect();
-    let late =
-        while_blocked(|| block_on(pool.submit_wait(jobs::echo::job(2))), || pool.begin_shutdown(Shutdown::CancelPending));
+    let late = while_blocked(
+        || block_on(pool.submit_wait(jobs::echo::job(2))),
+        || pool.begin_shutdown(Shutdown::CancelPending),
+    );
     assert!(matches!(late.result(), Err(JobError::Rejected(Rejection::ShutDown))));
     busy.release();
     Ok(())

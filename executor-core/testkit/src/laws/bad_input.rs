@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use executor_core::{
-    BuildError, Executor, JobOptions, MapOptions, Priority, Rejection, JobError, Retries, Shutdown, WaitFor, as_completed, wait,
+    BuildError, Executor, JobError, JobOptions, MapOptions, Priority, Rejection, Retries, Shutdown, WaitFor,
+    as_completed, wait,
 };
 
 use crate::gate::Gate;

@@ -12,7 +12,9 @@ use crate::verdict::{Claim, Verdict};
 pub fn job_that_cannot_be_encoded_fails_alone<S: Subject>(lab: &Lab<S>) -> Verdict {
     let pool = lab.pool();
     pool.claims(Claim::Encoding)?;
-    for (fault, cause) in [(Fault::EncodeError, "refuses to be encoded"), (Fault::EncodePanic, "panics when it is encoded")] {
+    for (fault, cause) in
+        [(Fault::EncodeError, "refuses to be encoded"), (Fault::EncodePanic, "panics when it is encoded")]
+    {
         for _ in 0..5 {
             let error = pool.submit(jobs::take_badly::job(Faulty(fault))).result().unwrap_err();
             assert!(matches!(&error, JobError::Encode { .. }), "{error:?}");
@@ -28,7 +30,9 @@ pub fn job_that_cannot_be_encoded_fails_alone<S: Subject>(lab: &Lab<S>) -> Verdi
 pub fn job_that_cannot_be_decoded_fails_alone<S: Subject>(lab: &Lab<S>) -> Verdict {
     let pool = lab.pool();
     pool.claims(Claim::Encoding)?;
-    for (fault, cause) in [(Fault::DecodeError, "refuses to be decoded"), (Fault::DecodePanic, "panics when it is decoded")] {
+    for (fault, cause) in
+        [(Fault::DecodeError, "refuses to be decoded"), (Fault::DecodePanic, "panics when it is decoded")]
+    {
         for _ in 0..5 {
             let error = pool.submit(jobs::take_badly::job(Faulty(fault))).result().unwrap_err();
             assert!(matches!(&error, JobError::Decode { .. }), "{error:?}");

@@ -90,7 +90,9 @@ fn breaks_with<S: Subject>(lab: &Lab<S>, plan: Plan, cause: &str) -> Verdict {
     let waited = futures::executor::block_on(pool.submit_wait(jobs::note::job(ran.pen(), 8)));
     assert_broken(waited.result().unwrap_err());
     let outcomes: Vec<_> = pool.map(|value| jobs::note::job(ran.pen(), value), 0..).take(100).collect();
-    assert!(!outcomes.is_empty() && outcomes.into_iter().all(|outcome| matches!(outcome, Err(JobError::Broken { .. }))));
+    assert!(
+        !outcomes.is_empty() && outcomes.into_iter().all(|outcome| matches!(outcome, Err(JobError::Broken { .. })))
+    );
     let stats = pool.stats();
     assert_eq!((stats.queued, stats.running, stats.finished), (0, 0, 0));
     assert_eq!((stats.failed, stats.cancelled), (5, 1));

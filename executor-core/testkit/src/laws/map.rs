@@ -135,7 +135,8 @@ pub fn endless_input_does<S: Subject>(lab: &Lab<S>) -> Verdict {
     let values: Vec<_> = pool.map(jobs::echo::job, 0..).take(100).map(Result::unwrap).collect();
     assert_eq!(values, (0..100).collect::<Vec<_>>());
     let zipped = (0..).zip(1..);
-    let sums: Vec<_> = pool.map(|(left, right)| jobs::add::job(left, right), zipped).take(5).map(Result::unwrap).collect();
+    let sums: Vec<_> =
+        pool.map(|(left, right)| jobs::add::job(left, right), zipped).take(5).map(Result::unwrap).collect();
     assert_eq!(sums, [1, 3, 5, 7, 9]);
     Ok(())
 }
@@ -191,8 +192,7 @@ pub fn shutdown_cancels_the_rest_of_a_map<S: Subject>(lab: &Lab<S>) -> Verdict {
     let pool = lab.pool();
     let busy = pool.occupy()?;
     let map = pool.map_with(jobs::echo::job, 0.., MapOptions::new().window(6)).unwrap();
-    let outcomes: Vec<_> =
-        while_blocked(|| map.take(1000).collect(), || pool.begin_shutdown(Shutdown::CancelPending));
+    let outcomes: Vec<_> = while_blocked(|| map.take(1000).collect(), || pool.begin_shutdown(Shutdown::CancelPending));
     assert!(outcomes.len() < 1000, "a map goes on for ever on an executor that takes no more jobs");
     assert!(outcomes.len() >= 6);
     assert!(outcomes[..6].iter().all(|outcome| outcome.as_ref().is_err_and(JobError::is_cancelled)));
@@ -298,8 +298,7 @@ pub fn map_stream_wakes<S: Subject>(lab: &Lab<S>) -> Verdict {
     let gate = Gate::new();
     let mut stream = pool.map(|value| jobs::pass::job(gate.pass(), value), 0..10).into_stream();
     assert!(futures::FutureExt::now_or_never(stream.next()).is_none());
-    let values: Vec<_> =
-        while_blocked(|| block_on(stream.map(Result::unwrap).collect::<Vec<_>>()), || gate.open());
+    let values: Vec<_> = while_blocked(|| block_on(stream.map(Result::unwrap).collect::<Vec<_>>()), || gate.open());
     assert_eq!(values, (0..10).collect::<Vec<_>>());
     Ok(())
 }

@@ -100,8 +100,7 @@ pub fn shutdown_cancels_the_rest_of_an_unordered_map<S: Subject>(lab: &Lab<S>) -
     let pool = lab.pool();
     let busy = pool.occupy()?;
     let map = pool.map_unordered_with(jobs::echo::job, 0.., MapOptions::new().window(6)).unwrap();
-    let outcomes: Vec<_> =
-        while_blocked(|| map.take(1000).collect(), || pool.begin_shutdown(Shutdown::CancelPending));
+    let outcomes: Vec<_> = while_blocked(|| map.take(1000).collect(), || pool.begin_shutdown(Shutdown::CancelPending));
     assert!((6..1000).contains(&outcomes.len()), "{} outcomes", outcomes.len());
     assert!(outcomes.iter().all(Result::is_err));
     assert_eq!(outcomes.iter().filter(|outcome| outcome.as_ref().is_err_and(JobError::is_cancelled)).count(), 6);

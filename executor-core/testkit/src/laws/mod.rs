@@ -11,28 +11,28 @@
     reason = "a law is a test: it panics if it is broken, and is an error if it is not claimed, as the page says of all"
 )]
 
-pub mod future_state;
-pub mod callbacks;
-pub mod submit;
-pub mod drops;
-pub mod wait;
 pub mod as_completed;
+pub mod backpressure;
+pub mod bad_input;
+pub mod callbacks;
+pub mod context;
+pub mod drops;
+pub mod encoding;
+pub mod future_state;
+pub mod initializer;
 pub mod map;
 pub mod map_unordered;
-pub mod initializer;
-pub mod shutdown;
-pub mod encoding;
-pub mod panics;
-pub mod unread;
-pub mod stop;
-pub mod retries;
-pub mod context;
-pub mod streams;
 pub mod nested;
+pub mod panics;
 pub mod priorities;
-pub mod backpressure;
+pub mod retries;
+pub mod shutdown;
 pub mod stats;
-pub mod bad_input;
+pub mod stop;
+pub mod streams;
+pub mod submit;
+pub mod unread;
+pub mod wait;
 
 /// Names every law, once; a test sees to it that none is missing.
 #[doc(hidden)]

@@ -42,11 +42,9 @@ pub fn lower_priority_does_not_starve<S: Subject>(lab: &Lab<S>) -> Verdict {
     const AGEING: usize = Priority::AGEING as usize;
     let pool = lab.single()?;
     pool.claims(Claim::Priorities)?;
-    for (low, high) in [
-        (Priority::Low, Priority::Normal),
-        (Priority::Low, Priority::High),
-        (Priority::Normal, Priority::High),
-    ] {
+    for (low, high) in
+        [(Priority::Low, Priority::Normal), (Priority::Low, Priority::High), (Priority::Normal, Priority::High)]
+    {
         let busy = pool.occupy()?;
         let log = Log::new();
         for value in 0..3 {
@@ -62,7 +60,10 @@ pub fn lower_priority_does_not_starve<S: Subject>(lab: &Lab<S>) -> Verdict {
             log.entries().iter().enumerate().filter(|(_, entry)| **entry >= 1000).map(|(place, _)| place).collect();
         for (nth, place) in places.iter().enumerate() {
             let latest = (nth + 1) * (AGEING + 1) - 1;
-            assert!(*place <= latest, "number {nth} of the lower priority came as number {place}, {low:?} under {high:?}");
+            assert!(
+                *place <= latest,
+                "number {nth} of the lower priority came as number {place}, {low:?} under {high:?}"
+            );
             assert!(*place >= nth * AGEING, "the higher priority does not go first: {places:?}");
         }
     }

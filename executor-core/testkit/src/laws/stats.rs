@@ -99,6 +99,7 @@ pub fn columns_add_up_in_every_snapshot<S: Subject>(lab: &Lab<S>) -> Verdict {
                 }
             });
         }
+        let _end = SetOnDrop(&enough);
         let mut looks = 0;
         let mut ended_before = 0;
         while looks < LOOKS && (looks < 100 || std::time::Instant::now() < until) {
@@ -106,17 +107,28 @@ pub fn columns_add_up_in_every_snapshot<S: Subject>(lab: &Lab<S>) -> Verdict {
             let stats = pool.stats();
             let most = began.load(Ordering::Acquire);
             let seen = stats.submitted();
-            assert!((least..=most).contains(&seen), "{seen} jobs were seen, and {least} to {most} were submitted: {stats:?}");
+            assert!(
+                (least..=most).contains(&seen),
+                "{seen} jobs were seen, and {least} to {most} were submitted: {stats:?}"
+            );
             assert!(stats.running <= pool.workers() as u64, "{stats:?}");
             let ended = stats.finished + stats.failed + stats.cancelled;
             assert!(ended >= ended_before, "a job is counted as ended, and later it is not");
             ended_before = ended;
             looks += 1;
         }
-        enough.store(true, Ordering::Release);
     });
     assert!(comes_about(|| pool.stats().queued + pool.stats().running == 0));
     let stats = pool.stats();
     assert_eq!(stats.submitted(), returned.load(Ordering::Acquire), "{stats:?}");
     Ok(())
+}
+
+/// Sets a flag when it is dropped, so that the others stop though this thread unwinds.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }

@@ -142,7 +142,8 @@ pub fn jobs_run_beside_each_other<S: Subject>(lab: &Lab<S>) -> Verdict {
     pool.claims(Claim::Concurrency)?;
     for _ in 0..3 {
         let gate = Gate::new();
-        let futures: Vec<_> = (0..workers as u64).map(|value| pool.submit(jobs::pass::job(gate.pass(), value))).collect();
+        let futures: Vec<_> =
+            (0..workers as u64).map(|value| pool.submit(jobs::pass::job(gate.pass(), value))).collect();
         gate.wait_for(workers);
         gate.open();
         for (value, future) in (0..).zip(futures) {

@@ -1,0 +1,341 @@
+//! Parallel work inside a job: rayon's iterators and joins run on the pool of the job, and no other job on top of it.
+
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod common;
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::hint::spin_loop;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{all_asleep, dawdle, named_pool, pool, watched};
+use executor_core::{Executor, JobError, Shutdown, job};
+use executor_testkit::{ON_PURPOSE, OddPayload, eventually, hang_guard};
+use executor_thread::ThreadExecutor;
+use rayon::prelude::*;
+
+thread_local! {
+    /// How many jobs and pieces of jobs are on the stack of this thread.
+    static INSIDE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// How often a job began on a thread that was inside another one, in the tests of this file together.
+static ON_TOP: AtomicUsize = AtomicUsize::new(0);
+
+/// Marks the thread as inside a job, or a piece of one.
+struct Inside;
+
+impl Inside {
+    fn piece() -> Self {
+        INSIDE.set(INSIDE.get() + 1);
+        Inside
+    }
+
+    /// A job begins, and looks whether it does so on top of another.
+    fn job() -> Self {
+        if INSIDE.get() > 0 {
+            ON_TOP.fetch_add(1, Ordering::Relaxed);
+        }
+        Inside::piece()
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.set(INSIDE.get() - 1);
+    }
+}
+
+/// Sums up in parallel, in pieces that part again.
+fn sum_in_pieces(pieces: u32) -> u32 {
+    let piece = |n: u32| {
+        let _inside = Inside::piece();
+        let (left, right) = rayon::join(|| n / 2, || n - n / 2);
+        left + right
+    };
+    (0..pieces).into_par_iter().with_max_len(1).map(piece).sum()
+}
+
+fn sum_to(n: u32) -> u32 {
+    n * (n - 1) / 2
+}
+
+/// Looks at `condition` until it holds or `limit` has passed.
+fn spin_until(limit: Duration, condition: impl Fn() -> bool) -> bool {
+    let until = Instant::now() + limit;
+    while !condition() {
+        if Instant::now() >= until {
+            return false;
+        }
+        thread::yield_now();
+    }
+    true
+}
+
+#[job]
+fn parallel_squares(n: u64) -> u64 {
+    (1..=n).into_par_iter().map(|n| n * n).sum()
+}
+
+#[test]
+fn a_job_finds_the_rayon_pool_of_its_executor() {
+    let _watched = watched();
+    let pool = named_pool(3, "pi-names");
+    let job = pool.spawn(|| {
+        let names = Mutex::new(BTreeSet::new());
+        (0..1000).into_par_iter().with_max_len(1).for_each(|_| {
+            names.lock().unwrap().insert(thread::current().name().unwrap_or_default().to_owned());
+        });
+        (rayon::current_num_threads(), names.into_inner().unwrap())
+    });
+    let (threads, names) = job.result().unwrap();
+    assert_eq!(threads, 3);
+    assert!(names.iter().all(|name| name.starts_with("pi-names-")), "{names:?}");
+    assert_eq!(pool.submit(parallel_squares::job(10)).result().unwrap(), 385);
+}
+
+#[test]
+fn no_job_runs_on_top_of_one_that_waits_in_rayon() {
+    let _watched = watched();
+    for workers in [1, 2, 3] {
+        let pool = pool(workers);
+        let jobs: Vec<_> = (0..2000)
+            .map(|_| {
+                pool.spawn(|| {
+                    let _inside = Inside::job();
+                    sum_in_pieces(32)
+                })
+            })
+            .collect();
+        for job in jobs {
+            assert_eq!(job.result().unwrap(), sum_to(32));
+        }
+        drop(pool);
+        assert_eq!(ON_TOP.load(Ordering::Relaxed), 0, "of 2000 jobs began on top of others, {workers} workers");
+    }
+}
+
+#[test]
+fn a_lock_may_be_held_across_parallel_work() {
+    let _watched = watched();
+    let pool = pool(2);
+    let lock = Arc::new(Mutex::new(0));
+    let jobs: Vec<_> = (0..2000)
+        .map(|_| {
+            let lock = Arc::clone(&lock);
+            pool.spawn(move || {
+                // A job on top of another of these would wait here for the one below it, for ever.
+                let mut done = lock.lock().unwrap();
+                let _inside = Inside::job();
+                assert_eq!(sum_in_pieces(16), sum_to(16));
+                *done += 1;
+            })
+        })
+        .collect();
+    jobs.into_iter().for_each(|job| job.result().unwrap());
+    assert_eq!(*lock.lock().unwrap(), 2000);
+    assert_eq!(ON_TOP.load(Ordering::Relaxed), 0);
+}
+
+/// The other worker helps with a piece of a job, and has to wait in turn for a piece of that. A job that comes just then
+/// could want a lock that the first one holds, so it must not run there either.
+#[test]
+fn no_job_runs_on_top_of_a_piece_of_another_job() {
+    let _watched = watched();
+    for _ in 0..5 {
+        let pool = pool(2);
+        let flags: Arc<[AtomicBool; 3]> = Arc::default();
+        let wait = |flag: &AtomicBool| assert!(spin_until(hang_guard(), || flag.load(Ordering::Acquire)));
+        let on_top = Arc::new(AtomicBool::new(false));
+
+        let theirs = Arc::clone(&flags);
+        let first = pool.spawn(move || {
+            let [piece_began, inner_began, other_ran] = &*theirs;
+            let piece = || {
+                // The second worker is here, because the first waits for this flag.
+                piece_began.store(true, Ordering::Release);
+                let _inside = Inside::piece();
+                let inner = || {
+                    // The first worker is here, because the second waits for this flag. What is in reach of the second
+                    // one now is the other job alone; the wait ends without it.
+                    inner_began.store(true, Ordering::Release);
+                    spin_until(Duration::from_millis(100), || other_ran.load(Ordering::Acquire));
+                };
+                rayon::join(|| wait(inner_began), inner);
+            };
+            rayon::join(|| wait(piece_began), piece);
+        });
+        wait(&flags[1]);
+        let (theirs, found) = (Arc::clone(&flags), Arc::clone(&on_top));
+        let other = pool.spawn(move || {
+            found.store(INSIDE.get() > 0, Ordering::Release);
+            theirs[2].store(true, Ordering::Release);
+        });
+        first.result().unwrap();
+        other.result().unwrap();
+        assert!(!on_top.load(Ordering::Acquire), "a job ran on top of a piece of another one");
+    }
+}
+
+/// The two halves of a join meet, so that each needs a worker.
+fn meet() -> (thread::ThreadId, thread::ThreadId) {
+    let barrier = Barrier::new(2);
+    let half = || {
+        barrier.wait();
+        thread::current().id()
+    };
+    rayon::join(half, half)
+}
+
+/// Runs [`meet`] as a job. If no other worker helps, the job never ends, and the pool with it is left behind.
+#[track_caller]
+fn assert_helped(pool: &ThreadExecutor) {
+    let mut job = pool.spawn(meet);
+    match job.result_timeout(hang_guard()) {
+        Ok((left, right)) => assert_ne!(left, right),
+        Err(error) => {
+            std::mem::forget(pool.clone());
+            panic!("no other worker helps with the parallel work of a job: {error}");
+        }
+    }
+}
+
+#[test]
+fn parallel_work_is_helped_after_the_pool_was_idle() {
+    let _watched = watched();
+    let pool = named_pool(2, "pi-idle");
+    for round in 0..300 {
+        assert_helped(&pool);
+        pool.spawn(|| ()).result().unwrap();
+        if round % 3 == 0 {
+            eventually("both workers sleep", || all_asleep("pi-idle"));
+        } else {
+            dawdle(round);
+        }
+    }
+}
+
+#[test]
+fn parallel_work_is_helped_while_short_jobs_come() {
+    let _watched = watched();
+    let pool = pool(2);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                let jobs: Vec<_> = (0..50).map(|n| pool.spawn(move || n)).collect();
+                jobs.into_iter().for_each(|job| drop(job.result().unwrap()));
+            }
+        });
+        for _ in 0..300 {
+            assert_helped(&pool);
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_panic_in_a_piece_is_that_of_the_job() {
+    let _watched = watched();
+    let pool = pool(2);
+    for _ in 0..50 {
+        let job = pool.spawn(|| {
+            (0..100).into_par_iter().for_each(|n| {
+                if n == 77 {
+                    resume_unwind(Box::new(OddPayload(n)));
+                }
+            });
+        });
+        let error = job.result().unwrap_err();
+        assert!(error.is_panic());
+        let payload = catch_unwind(AssertUnwindSafe(|| error.resume())).unwrap_err();
+        assert_eq!(payload.downcast_ref::<OddPayload>(), Some(&OddPayload(77)));
+    }
+    let text = pool.spawn(|| rayon::scope(|scope| scope.spawn(|_| panic!("a task of a scope panics {ON_PURPOSE}"))));
+    match text.result() {
+        Err(JobError::Panicked { message, .. }) => assert!(message.contains("a task of a scope"), "{message}"),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(pool.submit(parallel_squares::job(3)).result().unwrap(), 14);
+}
+
+#[test]
+fn a_job_may_wait_for_jobs_inside_parallel_work() {
+    let _watched = watched();
+    for workers in [1, 2] {
+        let pool = pool(workers);
+        let inner = pool.clone();
+        let job = pool.spawn(move || {
+            let squares = (0..500u32).into_par_iter().with_max_len(1);
+            squares.map(|n| inner.spawn(move || n * n).result().unwrap()).sum::<u32>()
+        });
+        assert_eq!(job.result().unwrap(), (0..500).map(|n| n * n).sum::<u32>());
+    }
+}
+
+#[test]
+fn what_a_job_leaves_to_rayon_is_run() {
+    let _watched = watched();
+    for workers in [1, 2] {
+        let pool = pool(workers);
+        for round in 0..500 {
+            let (tx, rx) = mpsc::channel();
+            pool.spawn(move || leave_behind(5, tx)).result().unwrap();
+            assert_eq!(rx.recv_timeout(hang_guard()), Ok(()), "round {round} with {workers} workers");
+        }
+    }
+}
+
+/// Leaves a closure to rayon that leaves another, and so on; the last one sends.
+fn leave_behind(more: u32, tx: mpsc::Sender<()>) {
+    rayon::spawn(move || match more {
+        0 => tx.send(()).unwrap(),
+        more => leave_behind(more - 1, tx),
+    });
+}
+
+#[test]
+fn what_a_job_left_to_rayon_has_run_when_the_pool_ends() {
+    let _watched = watched();
+    for round in 0..200 {
+        let pool = pool(1 + round % 2);
+        let ran = Arc::new(AtomicUsize::new(0));
+        let counts = Arc::clone(&ran);
+        pool.spawn(move || {
+            for _ in 0..10 {
+                let ran = Arc::clone(&counts);
+                rayon::spawn(move || {
+                    (0..100).for_each(|_| spin_loop());
+                    ran.fetch_add(1, Ordering::Relaxed);
+                });
+            }
+        })
+        .result()
+        .unwrap();
+        pool.shutdown(Shutdown::Drain).unwrap();
+        assert_eq!(ran.load(Ordering::Relaxed), 10, "round {round}");
+    }
+}
+
+#[test]
+fn a_poisoned_lock_of_a_panicking_job_does_not_stop_the_others() {
+    let _watched = watched();
+    let pool = pool(2);
+    let lock = Arc::new(Mutex::new(()));
+    let jobs: Vec<_> = (0..100)
+        .map(|n| {
+            let lock = Arc::clone(&lock);
+            pool.spawn(move || {
+                let _locked = lock.lock().unwrap_or_else(PoisonError::into_inner);
+                (0..8).into_par_iter().for_each(|piece| assert!(n % 10 > 0 || piece != 5, "it fails {ON_PURPOSE}"));
+            })
+        })
+        .collect();
+    let panics = jobs.into_iter().map(|job| job.result()).filter(Result::is_err).count();
+    assert_eq!(panics, 10);
+}
