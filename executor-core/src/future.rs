@@ -37,7 +37,7 @@ impl<T: 'static> JobFuture<T> {
     }
 
     pub(crate) fn job(&self) -> JobRef {
-        JobRef::new(Arc::clone(&self.cell) as Arc<dyn AnyCell>, 0)
+        JobRef::of_any(Arc::clone(&self.cell) as Arc<dyn AnyCell>, 0)
     }
 
     /// The number of the job.

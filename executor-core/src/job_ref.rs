@@ -8,6 +8,7 @@ use crate::backend::{Ran, Tally};
 use crate::bells::Waiter;
 use crate::cell::{State, Ticket};
 use crate::error::JobError;
+use crate::options::Priority;
 use crate::record::Record;
 use crate::state::{JobId, JobState};
 
@@ -46,17 +47,30 @@ pub(crate) trait AnyCell: Send + Sync {
 pub struct JobRef {
     cell: Arc<dyn AnyCell>,
     index: u32,
+    /// Kept here too, where a queue reads it.
+    priority: Priority,
 }
 
 impl JobRef {
+    /// Generic, so that what the cell knows of itself is read without a call through its table.
     #[inline]
-    pub(crate) fn new(cell: Arc<dyn AnyCell>, index: u32) -> Self {
-        JobRef { cell, index }
+    pub(crate) fn new(cell: Arc<impl AnyCell + 'static>, index: u32) -> Self {
+        let priority = cell.record().priority();
+        JobRef { cell, index, priority }
+    }
+
+    pub(crate) fn of_any(cell: Arc<dyn AnyCell>, index: u32) -> Self {
+        let priority = cell.record().priority();
+        JobRef { cell, index, priority }
     }
 
     #[inline]
     pub(crate) fn record(&self) -> &Record {
         self.cell.record()
+    }
+
+    pub(crate) fn priority(&self) -> Priority {
+        self.priority
     }
 
     /// Turns to another job of the same chunk.
@@ -186,21 +200,21 @@ impl Claim {
     #[inline]
     pub fn run(mut self, tally: &dyn Tally) -> Ran {
         match self.begun.take() {
-            Some((JobRef { cell, index }, ticket)) => cell.run(index, ticket, tally),
+            Some((JobRef { cell, index, .. }, ticket)) => cell.run(index, ticket, tally),
             None => Ran::Done,
         }
     }
 
     /// Completes the job with an error.
     pub fn fail(mut self, error: JobError, tally: Option<&dyn Tally>) {
-        if let Some((JobRef { cell, index }, ticket)) = self.begun.take() {
+        if let Some((JobRef { cell, index, .. }, ticket)) = self.begun.take() {
             cell.fail(index, ticket, error, tally);
         }
     }
 
     /// Completes a job between two attempts with what came of the last one.
     pub(crate) fn give_up(mut self, tally: &dyn Tally) {
-        if let Some((JobRef { cell, index }, ticket)) = self.begun.take() {
+        if let Some((JobRef { cell, index, .. }, ticket)) = self.begun.take() {
             cell.give_up(index, ticket, tally);
         }
     }

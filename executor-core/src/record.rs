@@ -15,9 +15,8 @@ pub(crate) struct Record {
     pub(crate) control: Arc<dyn Control>,
     /// Where the backend keeps the task; written before the future is handed out, and by the backend alone after that.
     place: AtomicU64,
-    /// Set where an option other than the priority is.
+    /// Set where any option is.
     details: Option<Box<Details>>,
-    pub(crate) priority: Priority,
     pub(crate) bells: Bells,
 }
 
@@ -38,10 +37,14 @@ impl Record {
             id,
             control,
             place: AtomicU64::new(0),
-            priority: options.as_ref().map_or(Priority::Normal, |options| options.priority),
-            details: options.filter(|options| !options.is_plain()).map(Details::new),
+            details: options.filter(|options| *options != JobOptions::default()).map(Details::new),
             bells: Bells::new(),
         }
+    }
+
+    #[inline]
+    pub(crate) fn priority(&self) -> Priority {
+        self.details().map_or(Priority::Normal, |details| details.options.priority)
     }
 
     // The place is read and written under the backend's own lock, which orders it.

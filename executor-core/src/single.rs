@@ -83,7 +83,7 @@ impl<P: Payload> AnyCell for Single<P> {
                 return Ran::Done;
             }
         };
-        let attempt = run::attempt(JobRef::new(Arc::clone(&self) as Arc<dyn AnyCell>, 0), &*self, payload);
+        let attempt = run::attempt(JobRef::new(Arc::clone(&self), 0), &*self, payload);
         if let Some((copy, delay)) = spare
             && attempt.failed
             && !self.cell.state().stop_requested()

@@ -1,5 +1,6 @@
 //! Names that the whole crate shares: [`JobId`], [`JobState`], [`PoolId`].
 
+use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,17 +17,29 @@ pub enum JobState {
     Cancelled,
 }
 
-/// The number of a job, unique within one run of the program.
+/// The number of a job, unique within one run of the program. The jobs that one thread submits have rising numbers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(u64);
 
 impl JobId {
-    /// Takes `count` numbers in a row and gives the first.
+    /// Takes `count` numbers in a row and gives the first. A thread takes a block of them from the program at a time, so
+    /// that submitters do not meet at one counter.
     #[inline]
     pub(crate) fn take(count: u64) -> Self {
-        // A plain count: nothing is published by it, so no ordering is needed.
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        JobId(NEXT.fetch_add(count, Ordering::Relaxed))
+        thread_local! {
+            /// The next number of this thread's block, and the end of it.
+            static BLOCK: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+        }
+        let (mut next, mut end) = BLOCK.get();
+        if end - next < count {
+            // A plain count: nothing is published by it, so no ordering is needed.
+            static PROGRAM: AtomicU64 = AtomicU64::new(1);
+            let block = count.max(1024);
+            next = PROGRAM.fetch_add(block, Ordering::Relaxed);
+            end = next + block;
+        }
+        BLOCK.set((next + count, end));
+        JobId(next)
     }
 
     pub(crate) fn offset(self, index: u32) -> Self {

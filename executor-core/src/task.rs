@@ -7,10 +7,11 @@ use std::time::Instant;
 use crate::backend::{Backend, Control};
 use crate::error::JobError;
 use crate::future::JobFuture;
-use crate::job_ref::{AnyCell, Claim, JobRef};
+use crate::job_ref::{Claim, JobRef};
 use crate::map::Share;
 use crate::options::{JobOptions, Priority};
 use crate::payload::{ClosurePayload, Payload};
+use crate::record::Record;
 use crate::run::{Ran, Tally};
 use crate::single::Single;
 
@@ -49,7 +50,7 @@ impl Task {
     }
 
     #[inline]
-    fn record(&self) -> Option<&crate::record::Record> {
+    fn record(&self) -> Option<&Record> {
         match &self.0 {
             Content::Pending(job) => Some(job.record()),
             Content::Claimed(claim) => claim.job().map(JobRef::record),
@@ -73,7 +74,10 @@ impl Task {
     #[must_use]
     #[inline]
     pub fn priority(&self) -> Priority {
-        self.record().map_or(Priority::Normal, |record| record.priority)
+        match &self.0 {
+            Content::Pending(job) => job.priority(),
+            _ => self.record().map_or(Priority::Normal, Record::priority),
+        }
     }
 
     /// Notes where the backend keeps the task, under a lock of the backend's; [`JobRef::place`] tells it.
@@ -209,7 +213,7 @@ pub(crate) fn new_task<P: Payload>(
     control: Arc<dyn Control>,
 ) -> (Task, Arc<Single<P>>) {
     let cell = Single::new(payload, options, control);
-    (Task::pending(JobRef::new(Arc::clone(&cell) as Arc<dyn AnyCell>, 0)), cell)
+    (Task::pending(JobRef::new(Arc::clone(&cell), 0)), cell)
 }
 
 /// The task and the future of a closure, for the `spawn` of a backend in this process. The closure may capture

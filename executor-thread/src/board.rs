@@ -119,6 +119,7 @@ impl Board {
     }
 
     /// Takes the task in, or leaves it where it is.
+    #[inline]
     pub(crate) fn admit(&mut self, task: &mut Option<Task>, above_bound: bool) -> Result<Call, Denied> {
         if let Some(cause) = &self.broken {
             return Err(Denied::Broken(cause.clone()));
@@ -230,7 +231,7 @@ impl Board {
     /// Moves tasks of one job each, whose turn it is, to `most` at the most and a fair share of what waits.
     pub(crate) fn pop_more(&mut self, most: usize, into: &mut VecDeque<Task>) {
         let share = self.queue.tasks() / (2 * self.tokens.max(1));
-        into.extend(std::iter::from_fn(|| self.queue.pop_single()).take(most.min(share)));
+        self.queue.pop_some(most.min(share), into);
     }
 
     pub(crate) fn queued_jobs(&self) -> usize {
@@ -239,7 +240,7 @@ impl Board {
 
     /// True if a loop that found nothing may look for a while before it gives its token back.
     pub(crate) fn begin_look(&mut self) -> bool {
-        let looks = self.shutdown.is_none() && self.looking == 0 && self.tokens == 1;
+        let looks = self.shutdown.is_none() && self.looking == 0;
         self.looking += usize::from(looks);
         looks
     }

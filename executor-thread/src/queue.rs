@@ -147,14 +147,12 @@ impl Queue {
 
     /// The task whose turn it is.
     pub(crate) fn pop(&mut self) -> Option<Next> {
-        let lane = self.choose()?;
+        let lane = self.peek()?;
+        self.pass_over(lane);
         let place = Place::new(self.lanes[lane].first, lane);
         let entry = self.lanes[lane].entries.front_mut()?;
         let Some(share) = entry.task.as_ref().and_then(Task::share) else {
-            let (task, jobs) = self.lanes[lane].pop(lane)?;
-            self.jobs -= jobs;
-            self.tasks -= 1;
-            return Some(Next { task, stays: None });
+            return self.pop_from(lane).map(|task| Next { task, stays: None });
         };
         let jobs = share.jobs().min(entry.jobs);
         self.jobs -= entry.jobs - jobs;
@@ -162,11 +160,17 @@ impl Queue {
         Some(Next { task: share, stays: Some(place) })
     }
 
-    /// The task whose turn it is, unless that is a chunk.
-    pub(crate) fn pop_single(&mut self) -> Option<Task> {
-        let front = self.lanes[self.peek()?].entries.front()?;
-        let is_chunk = front.task.as_ref().is_none_or(|task| task.job().is_none());
-        if is_chunk { None } else { self.pop().map(|next| next.task) }
+    /// Moves tasks whose turn it is, up to `most` and up to the next chunk.
+    pub(crate) fn pop_some(&mut self, most: usize, into: &mut VecDeque<Task>) {
+        for _ in 0..most {
+            let Some(lane) = self.peek() else { return };
+            let front = self.lanes[lane].entries.front();
+            if front.and_then(|entry| entry.task.as_ref()).is_none_or(|task| task.job().is_none()) {
+                return;
+            }
+            self.pass_over(lane);
+            into.extend(self.pop_from(lane));
+        }
     }
 
     /// The lane whose turn it is: the highest that is not empty, unless it went before a lower one often enough.
@@ -180,16 +184,21 @@ impl Queue {
         !self.lanes[lane].entries.is_empty()
     }
 
-    /// [`peek`](Queue::peek), and counts that the lower lanes were passed over.
-    fn choose(&mut self) -> Option<usize> {
-        let chosen = self.peek()?;
+    /// Counts that a task of this lane goes before those that wait in the lower ones.
+    fn pass_over(&mut self, chosen: usize) {
         self.passed_over[chosen] = 0;
         for lane in 0..chosen {
             if self.waits(lane) {
                 self.passed_over[lane] += 1;
             }
         }
-        Some(chosen)
+    }
+
+    fn pop_from(&mut self, lane: usize) -> Option<Task> {
+        let (task, jobs) = self.lanes[lane].pop(lane)?;
+        self.jobs -= jobs;
+        self.tasks -= 1;
+        Some(task)
     }
 
     /// Takes the task at `place` out, if it is still there.

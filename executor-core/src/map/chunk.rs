@@ -66,7 +66,7 @@ impl<P: Payload> Chunk<P> {
     }
 
     pub(crate) fn job(self: &Arc<Self>, index: u32) -> JobRef {
-        JobRef::new(Arc::clone(self) as Arc<dyn AnyCell>, index)
+        JobRef::new(Arc::clone(self), index)
     }
 
     /// The outcome of one item, once it is done.
@@ -250,7 +250,7 @@ impl Share {
 
 impl Owner {
     fn jobs(&self) -> impl Iterator<Item = JobRef> {
-        (0..self.0.items()).map(|index| JobRef::new(Arc::clone(&self.0) as Arc<dyn AnyCell>, index))
+        (0..self.0.items()).map(|index| JobRef::of_any(Arc::clone(&self.0) as Arc<dyn AnyCell>, index))
     }
 }
 

@@ -21,7 +21,7 @@ static LAW_THREADS: Mutex<BTreeSet<ThreadNumber>> = Mutex::new(BTreeSet::new());
 /// Runs one law on the subject, under a watchdog, and checks what is left afterwards: no thread of a pool, nothing that
 /// [`Subject::left_behind`] knows of, and no panic on another thread but those that the law threw on purpose.
 ///
-/// The law's verdict is given back. [`laws!`](crate::laws) calls this for each law.
+/// The law's verdict is given back. [`laws!`](crate::laws!) calls this for each law.
 ///
 /// # Panics
 ///

@@ -30,7 +30,6 @@ impl<S: Subject> Lab<S> {
     /// # Panics
     ///
     /// If it cannot be built.
-    #[must_use]
     pub fn pool(&self) -> Bench<S> {
         match self.pool_with(Config::new()) {
             Ok(pool) => pool,

@@ -1,4 +1,4 @@
-//! [`laws!`](crate::laws): one test for each law.
+//! [`laws!`](crate::laws!): one test for each law.
 
 /// Writes one `#[test]` for each law, in a module for each section, for one [`Subject`](crate::Subject).
 ///

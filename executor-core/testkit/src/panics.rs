@@ -1,5 +1,6 @@
 //! Panics while a law runs: those that the law throws on purpose are quiet, others on other threads break it.
 
+use std::cell::Cell;
 use std::panic::{self, PanicHookInfo};
 use std::sync::{Mutex, Once, PoisonError};
 use std::thread::{self, ThreadId};
@@ -28,6 +29,12 @@ struct Watch {
     unexpected: Vec<String>,
 }
 
+thread_local! {
+    /// True on a thread that runs a law, ran one, or waits for its turn. It panics when its law is broken, which is not
+    /// the fault of the law that runs then.
+    static IS_TEST: Cell<bool> = const { Cell::new(false) };
+}
+
 static WATCH: Mutex<Option<Watch>> = Mutex::new(None);
 
 fn watch() -> std::sync::MutexGuard<'static, Option<Watch>> {
@@ -36,6 +43,7 @@ fn watch() -> std::sync::MutexGuard<'static, Option<Watch>> {
 
 /// Begins to watch; the calling thread is the law's.
 pub(crate) fn begin() {
+    IS_TEST.set(true);
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = panic::take_hook();
@@ -77,7 +85,7 @@ fn note(info: &PanicHookInfo<'_>) {
     let Some(watch) = watch.as_mut() else { return };
     if watch.law_thread == thread.id() {
         watch.failure = Some(info.to_string());
-    } else {
+    } else if !IS_TEST.get() {
         watch.unexpected.push(format!("thread `{}`: {info}", thread.name().unwrap_or("without a name")));
     }
 }

@@ -7,7 +7,7 @@ use executor_core::backend::{Capabilities, Force};
 /// What a law gives: it holds, or it is not claimed. A law that is broken panics.
 pub type Verdict = Result<(), NotClaimed>;
 
-/// A law needs what the backend does not claim to do. It is no failure; but the call of [`laws!`](crate::laws) must
+/// A law needs what the backend does not claim to do. It is no failure; but the call of [`laws!`](crate::laws!) must
 /// name the law, so that nothing is skipped in silence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "a law that needs what is not claimed ends here"]

@@ -12,58 +12,81 @@ use crate::sync::atomic::Ordering;
 impl Pool {
     pub(crate) fn accept(self: &Arc<Self>, task: Task, room: Room<'_>) -> Result<(), Refused> {
         let mut task = Some(task);
-        let mut waits = false;
-        let mut above_bound = false;
+        let mut board = self.lock();
+        match board.admit(&mut task, false) {
+            Ok(call) => {
+                self.update_hint(&board);
+                drop(board);
+                self.answer(call);
+                Ok(())
+            }
+            Err(denied) => {
+                drop(board);
+                self.accept_denied(task, denied, room)
+            }
+        }
+    }
+
+    /// Goes on with a task that was denied, as `room` allows.
+    #[cold]
+    fn accept_denied(
+        self: &Arc<Self>,
+        mut task: Option<Task>,
+        mut denied: Denied,
+        room: Room<'_>,
+    ) -> Result<(), Refused> {
+        let above_bound = self.own_worker().is_some();
         // Cloning a waker is user code, so it comes before the lock.
         let mut waker = if let Room::Notify(waker) = room { Some(waker.clone()) } else { None };
         let mut board = self.lock();
-        loop {
-            let denied = match board.admit(&mut task, above_bound) {
-                Ok(call) => {
-                    self.update_hint(&board);
-                    board.waiting_for_room -= usize::from(waits);
-                    drop(board);
-                    self.answer(call);
-                    return Ok(());
-                }
-                Err(denied) => denied,
-            };
-            if matches!(denied, Denied::Full) {
-                if self.own_worker().is_some() {
-                    above_bound = true;
-                    continue;
-                }
-                let deadline = match room {
-                    Room::Wait => Some(None),
-                    Room::Until(deadline) if Instant::now() < deadline => Some(Some(deadline)),
-                    _ => None,
-                };
-                if let Some(deadline) = deadline {
-                    board.waiting_for_room += usize::from(!waits);
-                    waits = true;
-                    board = self.room.wait_until(board, deadline);
-                    continue;
-                }
-                board.room_wakers.extend(waker.take());
+        board.waiting_for_room += 1;
+        let admitted = loop {
+            match board.admit(&mut task, above_bound) {
+                Ok(call) => break Some(call),
+                Err(again) => denied = again,
             }
-            board.waiting_for_room -= usize::from(waits);
-            drop(board);
+            let deadline = match room {
+                _ if !matches!(denied, Denied::Full) => break None,
+                Room::Wait => None,
+                Room::Until(deadline) if Instant::now() < deadline => Some(deadline),
+                _ => {
+                    board.room_wakers.extend(waker.take());
+                    break None;
+                }
+            };
+            board = self.room.wait_until(board, deadline);
+        };
+        board.waiting_for_room -= 1;
+        self.update_hint(&board);
+        drop(board);
+        match (admitted, task) {
+            (Some(call), _) => {
+                self.answer(call);
+                Ok(())
+            }
             // A task that was denied is where it was.
-            return task.map_or(Ok(()), |task| Err(Refused::new(task, denied.into_error())));
+            (None, Some(task)) => Err(Refused::new(task, denied.into_error())),
+            (None, None) => Ok(()),
         }
     }
 
     /// Wakes the loops that were called, and spawns those that are new.
+    #[inline]
     pub(super) fn answer(self: &Arc<Self>, call: Call) {
+        if call.sentinel.is_none() && call.loops == 0 {
+            return;
+        }
+        self.wake(call);
+    }
+
+    fn wake(self: &Arc<Self>, call: Call) {
         if let Some(sentinel) = call.sentinel {
             sentinel.unpark();
         }
         #[cfg(executor_loom)]
         crate::spawn::spawn_loops_in_model(self, call.loops);
         #[cfg(not(executor_loom))]
-        if call.loops > 0
-            && let Some(rayon) = self.rayon()
-        {
+        if let Some(rayon) = self.rayon() {
             (0..call.loops).for_each(|_| crate::spawn::spawn_loop(self, &rayon));
         }
     }

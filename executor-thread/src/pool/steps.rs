@@ -20,6 +20,17 @@ const NAP: Duration = Duration::from_micros(100);
 const GATHER_JOBS: usize = 32;
 const GATHER_LOOKS: u32 = 200;
 
+/// How many looks are a spin, between two that let another thread have the core: a submitter, perhaps.
+const LOOKS_PER_YIELD: u32 = 32;
+
+fn pause(look: u32) {
+    if look % LOOKS_PER_YIELD == LOOKS_PER_YIELD - 1 {
+        thread::yield_now();
+    } else {
+        std::hint::spin_loop();
+    }
+}
+
 impl Pool {
     /// The task whose turn it is, and more of the like into the worker's buffer. Drops the chunk at `finished`, of which
     /// no item waits.
@@ -86,8 +97,8 @@ impl Pool {
         if self.looks == 0 || !self.lock().begin_look() {
             return false;
         }
-        let found = (0..self.looks).any(|_| {
-            std::hint::spin_loop();
+        let found = (0..self.looks).any(|look| {
+            pause(look);
             self.hint.load(Ordering::Relaxed) > 0
         });
         self.lock().end_look();
@@ -96,12 +107,12 @@ impl Pool {
 
     /// Lets a few tasks gather before a loop that runs short ones comes to the lock again: to come for each of them costs
     /// more than they do, and holds up the submitter.
-    pub(crate) fn gather(&self) {
-        for _ in 0..GATHER_LOOKS {
+    fn gather(&self) {
+        for look in 0..GATHER_LOOKS {
             if self.hint.load(Ordering::Relaxed) >= GATHER_JOBS {
                 return;
             }
-            std::hint::spin_loop();
+            pause(look);
         }
     }
 

@@ -3,6 +3,12 @@
 //! Each is a function that can be called as it is, and a job: `jobs::echo(1)` gives 1, `jobs::echo::job(1)` can be
 //! submitted. They are all jobs of one crate, so that a backend under test needs nothing but this crate linked in.
 
+#![expect(
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc,
+    reason = "to fail is what these jobs are for, and the one line that each of them has says how"
+)]
+
 mod failing;
 mod held;
 mod nested;
@@ -19,8 +25,8 @@ pub use failing::{
 pub use held::{note_pass, pass, pass_async, pass_then_blow_up, pass_then_fail, pass_then_note};
 pub use nested::{
     Host, Hosted, await_sibling, await_siblings, cancel_inside, dig, drop_the_pool, fan_out, fib, fib_async,
-    lock_and_wait, map_inside, numbers_around, retry_inside, shut_down_inside, submit_inside, wait_briefly_inside,
-    wait_inside,
+    lock_and_wait, map_inside, numbers_around, retry_inside, shut_down_inside, streams_inside, submit_inside,
+    submit_wait_inside, wait_briefly_inside, wait_for_first_inside, wait_inside,
 };
 pub use plain::{add, bytes_back, double_async, echo, echo_async, join_words, note};
 pub use stopping::{note_should_stop, outlast, overrun, spin_until_stop, stopped_async, time_left};

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use executor_core::{
-    Backend, Executor, JobError, JobOptions, MapOptions, Retries, Shutdown, WaitFor, as_completed, current, job, wait,
+    Backend, Executor, JobError, JobOptions, MapOptions, Retries, Shutdown, WaitFor, as_completed, current, job, map,
+    map_unordered, wait,
 };
+use futures::StreamExt;
 use serde::{Deserialize, Serialize};
 
 use super::failing::fail_before;
@@ -136,6 +138,48 @@ pub fn wait_inside(host: Host, count: u64) -> usize {
     let pool = host.pool();
     let futures: Vec<_> = (0..count).map(|value| pool.submit(echo::job(value))).collect();
     wait(futures, WaitFor::All, None).done.len()
+}
+
+/// Waits for the first of `count` jobs of its own pool, again and again until all are done; gives how often it waited.
+#[job]
+pub fn wait_for_first_inside(host: Host, count: u64) -> usize {
+    let pool = host.pool();
+    let mut open: Vec<_> = (0..count).map(|value| pool.submit(echo::job(value))).collect();
+    let mut waits = 0;
+    while !open.is_empty() {
+        open = wait(open, WaitFor::First, None).not_done;
+        waits += 1;
+    }
+    waits
+}
+
+/// Awaits the streams of two maps and of a set of jobs of its own pool, `count` items each, and gives the sum.
+#[job]
+pub async fn streams_inside(host: Host, count: u64) -> Result<u64, String> {
+    let pool = host.pool();
+    let mut outcomes: Vec<Result<u64, JobError>> =
+        map(Arc::clone(&pool), echo::job, 0..count).into_stream().collect().await;
+    outcomes.extend(map_unordered(Arc::clone(&pool), echo::job, 0..count).into_stream().collect::<Vec<_>>().await);
+    let mut set = as_completed((0..count).map(|value| pool.submit(echo::job(value)))).into_stream();
+    while let Some(done) = set.next().await {
+        outcomes.push(done.await);
+    }
+    outcomes.into_iter().sum::<Result<u64, JobError>>().map_err(text)
+}
+
+/// Awaits room for `count` jobs of its own pool, one after another, and then their values; gives the sum.
+#[job]
+pub async fn submit_wait_inside(host: Host, count: u64) -> Result<u64, String> {
+    let pool = host.pool();
+    let mut futures = Vec::new();
+    for value in 0..count {
+        futures.push(pool.submit_wait(echo::job(value)).await);
+    }
+    let mut sum = 0;
+    for future in futures {
+        sum += future.await.map_err(text)?;
+    }
+    Ok(sum)
 }
 
 /// Maps over `count` items on its own pool, in order or not, and gives the sum.

@@ -163,6 +163,8 @@ pub fn own_job_is_admitted_above_the_bound<S: Subject>(lab: &Lab<S>) -> Verdict 
     let hosted = Hosted::new(S::Pool::clone(&pool));
     assert_eq!(pool.submit(jobs::fan_out::job(hosted.host(), 50)).result().unwrap(), Ok(1225));
     assert_eq!(pool.submit(jobs::map_inside::job(hosted.host(), 50, None, true)).result().unwrap(), Ok(1225));
+    assert_eq!(pool.submit(jobs::submit_wait_inside::job(hosted.host(), 50)).result().unwrap(), Ok(1225));
+    assert_eq!(pool.submit(jobs::streams_inside::job(hosted.host(), 50)).result().unwrap(), Ok(3 * 1225));
     Ok(())
 }
 

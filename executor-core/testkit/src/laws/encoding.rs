@@ -1,5 +1,7 @@
 //! Section 9: backends whose jobs and outputs are encoded on their way.
 
+use std::error::Error;
+
 use executor_core::{Executor, JobError};
 
 use crate::jobs::{self, Fault, Faulty};
@@ -7,6 +9,17 @@ use crate::lab::Lab;
 use crate::subject::Subject;
 use crate::tools::assert_usable;
 use crate::verdict::{Claim, Verdict};
+
+/// The text of an error and of what caused it.
+fn chain(error: &JobError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(&format!("; {error}"));
+        source = error.source();
+    }
+    text
+}
 
 /// Law 137, 138: a job that cannot be encoded, by an error or a panic, fails alone, with `Encode` and its cause.
 pub fn job_that_cannot_be_encoded_fails_alone<S: Subject>(lab: &Lab<S>) -> Verdict {
@@ -18,7 +31,8 @@ pub fn job_that_cannot_be_encoded_fails_alone<S: Subject>(lab: &Lab<S>) -> Verdi
         for _ in 0..5 {
             let error = pool.submit(jobs::take_badly::job(Faulty(fault))).result().unwrap_err();
             assert!(matches!(&error, JobError::Encode { .. }), "{error:?}");
-            assert!(error.to_string().contains("take_badly") && error.to_string().contains(cause), "{error}");
+            assert!(error.to_string().contains("take_badly"), "{error}");
+            assert!(chain(&error).contains(cause), "{}", chain(&error));
         }
         assert_usable(&*pool);
     }
@@ -36,7 +50,8 @@ pub fn job_that_cannot_be_decoded_fails_alone<S: Subject>(lab: &Lab<S>) -> Verdi
         for _ in 0..5 {
             let error = pool.submit(jobs::take_badly::job(Faulty(fault))).result().unwrap_err();
             assert!(matches!(&error, JobError::Decode { .. }), "{error:?}");
-            assert!(error.to_string().contains("take_badly") && error.to_string().contains(cause), "{error}");
+            assert!(error.to_string().contains("take_badly"), "{error}");
+            assert!(chain(&error).contains(cause), "{}", chain(&error));
         }
         assert_usable(&*pool);
     }

@@ -82,6 +82,7 @@ pub fn sets_are_waited_for_inside_a_job<S: Subject>(lab: &Lab<S>) -> Verdict {
     let (pool, hosted) = hosted(lab)?;
     assert_eq!(pool.submit(jobs::fan_out::job(hosted.host(), 100)).result().unwrap(), Ok(4950));
     assert_eq!(pool.submit(jobs::wait_inside::job(hosted.host(), 100)).result().unwrap(), 100);
+    assert!(pool.submit(jobs::wait_for_first_inside::job(hosted.host(), 20)).result().unwrap() <= 20);
     Ok(())
 }
 
@@ -90,6 +91,7 @@ pub fn one_worker_is_enough_for_sets<S: Subject>(lab: &Lab<S>) -> Verdict {
     let (pool, hosted) = hosted_single(lab)?;
     assert_eq!(pool.submit(jobs::fan_out::job(hosted.host(), 100)).result().unwrap(), Ok(4950));
     assert_eq!(pool.submit(jobs::wait_inside::job(hosted.host(), 100)).result().unwrap(), 100);
+    assert!(pool.submit(jobs::wait_for_first_inside::job(hosted.host(), 20)).result().unwrap() <= 20);
     Ok(())
 }
 
@@ -113,6 +115,22 @@ pub fn maps_work_inside_a_job<S: Subject>(lab: &Lab<S>) -> Verdict {
 pub fn one_worker_is_enough_for_maps<S: Subject>(lab: &Lab<S>) -> Verdict {
     let (pool, hosted) = hosted_single(lab)?;
     map_inside(&pool, &hosted);
+    Ok(())
+}
+
+/// Law 304, 57: streams work inside an async job.
+pub fn streams_work_inside_a_job<S: Subject>(lab: &Lab<S>) -> Verdict {
+    let (pool, hosted) = hosted(lab)?;
+    assert_eq!(pool.submit(jobs::streams_inside::job(hosted.host(), 100)).result().unwrap(), Ok(3 * 4950));
+    assert_eq!(pool.submit(jobs::submit_wait_inside::job(hosted.host(), 100)).result().unwrap(), Ok(4950));
+    Ok(())
+}
+
+/// Law 304, 57: the same on one worker.
+pub fn one_worker_is_enough_for_streams<S: Subject>(lab: &Lab<S>) -> Verdict {
+    let (pool, hosted) = hosted_single(lab)?;
+    assert_eq!(pool.submit(jobs::streams_inside::job(hosted.host(), 100)).result().unwrap(), Ok(3 * 4950));
+    assert_eq!(pool.submit(jobs::submit_wait_inside::job(hosted.host(), 100)).result().unwrap(), Ok(4950));
     Ok(())
 }
 

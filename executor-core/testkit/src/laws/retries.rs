@@ -3,13 +3,14 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use executor_core::{Executor, JobError, JobOptions, JobState, Retries, Shutdown};
+use executor_core::{Backend, Executor, JobError, JobOptions, JobState, Retries, Shutdown};
 
+use crate::gate::Gate;
 use crate::jobs::{self, Uncloned};
 use crate::lab::{Bench, Lab};
 use crate::log::Log;
 use crate::subject::Subject;
-use crate::time::eventually;
+use crate::time::{eventually, hang_guard};
 use crate::tools::assert_usable;
 use crate::verdict::{Claim, NotClaimed, Verdict};
 
@@ -242,6 +243,83 @@ pub fn request_to_stop_racing_an_attempt<S: Subject>(lab: &Lab<S>) -> Verdict {
             Err(1) => assert_eq!(log.entries(), [1]),
             other => panic!("{other:?}"),
         }
+    }
+    Ok(())
+}
+
+/// Beyond the rows: a request to stop that races the end of an attempt is not lost: the job does not wait for its next
+/// attempt.
+pub fn request_to_stop_racing_the_end_of_an_attempt<S: Subject>(lab: &Lab<S>) -> Verdict {
+    let pool = pool_with_retries(lab)?;
+    pool.claims(Claim::Concurrency)?;
+    for round in crate::tools::rounds(2000) {
+        let log = Log::new();
+        let options = JobOptions::new().retries(Retries::times(1).backoff(FOR_EVER));
+        let mut future = pool.submit_with(jobs::fail_before::job(log.pen(), 2), options);
+        // To sleep until the attempt has begun would be too slow to meet its end.
+        while log.is_empty() {
+            std::hint::spin_loop();
+        }
+        crate::tools::dawdle(round);
+        future.request_stop();
+        match future.result_timeout(hang_guard()) {
+            Ok(outcome) => assert_eq!(outcome, Err(1)),
+            Err(error) => {
+                // So that the law fails here, and does not wait for the pool.
+                future.request_stop();
+                panic!("in round {round} the request was lost: {error}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Beyond the rows: an attempt that fails after a shutdown that cancels has begun is the last one.
+pub fn attempt_that_fails_during_a_shutdown_is_the_last<S: Subject>(lab: &Lab<S>) -> Verdict {
+    for mode in [Shutdown::CancelPending, Shutdown::Kill] {
+        for delay in [Duration::ZERO, FOR_EVER] {
+            let pool = pool_with_retries(lab)?;
+            pool.claims(Claim::Concurrency)?;
+            let gate = Gate::new();
+            let options = JobOptions::new().retries(Retries::times(1).backoff(delay));
+            let job = jobs::pass_then_fail::job(gate.pass(), 1, Some("no".into()));
+            let mut future = pool.submit_with(job, options);
+            gate.wait_for(1);
+            pool.begin_shutdown(mode);
+            gate.open();
+            match future.result_timeout(hang_guard()) {
+                Ok(outcome) => assert_eq!(outcome, Err("no".to_owned())),
+                Err(error) => {
+                    // So that the law fails here, and does not wait for the pool.
+                    future.request_stop();
+                    assert!(
+                        matches!(error, JobError::Killed) && pool.capabilities().kill,
+                        "{mode:?}, {delay:?}: {error}"
+                    );
+                }
+            }
+            assert_eq!(gate.arrived(), 1, "{mode:?}, {delay:?}: the job was tried again");
+        }
+    }
+    Ok(())
+}
+
+/// Beyond the rows: a shutdown that cancels and races the end of an attempt does not wait for the next one.
+pub fn shutdown_racing_the_end_of_an_attempt<S: Subject>(lab: &Lab<S>) -> Verdict {
+    for round in crate::tools::rounds(1000) {
+        let pool = pool_with_retries(lab)?;
+        pool.claims(Claim::Concurrency)?;
+        let log = Log::new();
+        let options = JobOptions::new().retries(Retries::times(1).backoff(FOR_EVER));
+        let future = pool.submit_with(jobs::fail_before::job(log.pen(), 2), options);
+        while log.is_empty() {
+            std::hint::spin_loop();
+        }
+        crate::tools::dawdle(round);
+        let ended = pool.shutdown_timeout(Shutdown::CancelPending, hang_guard());
+        future.request_stop();
+        assert_eq!(ended, Ok(()), "in round {round} the shutdown waits for the next attempt");
+        assert_eq!(future.result().unwrap(), Err(1));
     }
     Ok(())
 }

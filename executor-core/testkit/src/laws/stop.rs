@@ -11,7 +11,7 @@ use crate::jobs;
 use crate::lab::Lab;
 use crate::log::Log;
 use crate::subject::Subject;
-use crate::tools::assert_usable;
+use crate::tools::{assert_usable, dawdle, rounds};
 use crate::verdict::{Claim, Verdict};
 
 /// Beyond the rows: a job that looks sees that it is asked to stop, and ends as it likes.
@@ -138,6 +138,26 @@ pub fn killed_job_does_not_go_on<S: Subject>(lab: &Lab<S>) -> Verdict {
     assert_eq!(pool.workers(), workers);
     drop(pool);
     assert!(log.is_empty(), "a killed job went on");
+    Ok(())
+}
+
+/// Law 25: a kill that races the begin and the end of its job leaves one outcome: true means that the value does not
+/// arrive, false that it does.
+pub fn kill_racing_the_job_leaves_one_outcome<S: Subject>(lab: &Lab<S>) -> Verdict {
+    let pool = lab.pool();
+    for round in rounds(1000) {
+        let value = round as u64;
+        let future = pool.submit(jobs::echo::job(value));
+        dawdle(round);
+        let killed = future.kill();
+        match future.result() {
+            Ok(got) => assert!(!killed && got == value, "the value of a killed job arrived"),
+            Err(JobError::Cancelled) => assert!(killed),
+            Err(JobError::Killed) => assert!(killed && pool.capabilities().kill),
+            Err(error) => panic!("a kill that raced its job came to this: {error:?}"),
+        }
+    }
+    assert_usable(&*pool);
     Ok(())
 }
 
