@@ -152,9 +152,18 @@ impl Board {
         if self.looking > 0 || waiting == 0 || is_theirs {
             return Call::default();
         }
+        self.call_loops(most.min(waiting))
+    }
+
+    /// Calls one loop, unless one looks already, because tasks wait in a buffer.
+    pub(crate) fn call_for_buffer(&mut self) -> Call {
+        if self.looking > 0 { Call::default() } else { self.call_loops(1) }
+    }
+
+    /// Calls `wanted` loops: first the sentinel, then new ones as far as there are tokens.
+    fn call_loops(&mut self, wanted: usize) -> Call {
         let sentinel = self.wake_sentinel();
-        let wanted = most.min(waiting) - usize::from(sentinel.is_some());
-        let loops = wanted.min(self.workers - self.tokens);
+        let loops = (wanted - usize::from(sentinel.is_some())).min(self.workers - self.tokens);
         self.tokens += loops;
         Call { sentinel, loops }
     }

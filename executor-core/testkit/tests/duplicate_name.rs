@@ -21,6 +21,6 @@ fn two_jobs_of_one_name_are_an_error_that_names_both() {
     assert_eq!(text.matches("duplicate_name.rs:").count(), 2, "{text}");
     // It is the program that is at fault, so that it is so for every executor, and every time.
     assert!(InlineExecutor::builder().encode(true).build().is_err());
-    assert_eq!((small(1), large(1)), (1, 10));
-    drop((small::job(1), large::job(1)));
+    // The functions and the jobs are there all the same.
+    let _jobs = (small::job(small(1)), large::job(large(1)));
 }

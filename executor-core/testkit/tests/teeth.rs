@@ -1,5 +1,7 @@
 //! The suite has teeth: backends that are wrong in one thing each are found out.
 
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Command;
 use std::sync::Arc;

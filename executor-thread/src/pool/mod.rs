@@ -24,7 +24,9 @@
 //!
 //! *Batches.* Where many short jobs wait, a loop takes some of them at one go, into a buffer of its own. What is in a
 //! buffer can be stolen: a loop leaves only when, under the lock, all buffers are empty, and they are filled only under
-//! the lock, and only while so many tasks wait that all tokens are out.
+//! the lock. Whoever leaves tasks in a buffer sees to it that somebody is awake for them, should the first prove slow: a
+//! batch is at most half of what waits, so that the rest calls a loop or is left to a sentinel that naps; and a thief calls
+//! one.
 //!
 //! *A loop on top of a job.* While a job waits inside rayon for its own parallel work, its worker runs whatever rayon
 //! has, and that may be a drain loop. Such a loop takes nothing: a stranger's job on top of this one could want a lock

@@ -82,13 +82,17 @@ impl Pool {
 
     /// Takes some of what another loop took and has not begun. All of it under the lock of the board, so that a shutdown
     /// finds every task either in a buffer or begun.
-    pub(crate) fn steal(&self, worker: usize) -> Option<Next> {
+    pub(crate) fn steal(self: &Arc<Self>, worker: usize) -> Option<Next> {
         let mut others = (1..self.workers).map(|offset| &self.buffers[(worker + offset) % self.workers]);
         let other = others.find(|buffer| !buffer.is_empty())?;
-        let _board = self.lock();
+        let mut board = self.lock();
         let mut stolen = other.steal();
         let task = stolen.pop_front()?;
+        // The first of them may prove slow, so that somebody must be awake for the others.
+        let call = if stolen.is_empty() { Call::default() } else { board.call_for_buffer() };
         self.buffers[worker].fill(|buffer| buffer.extend(stolen));
+        drop(board);
+        self.answer(call);
         Some(Next { task, stays: None })
     }
 
@@ -132,7 +136,7 @@ impl Pool {
         let nap_ends = watch.is_nap.then(|| began + NAP);
         while board.is_on(watch) {
             if nap_ends.is_some_and(|ends| Instant::now() >= ends) {
-                if board.end_nap(watch) {
+                if board.end_nap(watch) || !self.buffers.iter().all(Buffer::is_empty) {
                     return Some(began.elapsed());
                 }
                 board.give_token_back();
