@@ -14,6 +14,7 @@ use crate::completion::Completion;
 use crate::drive::note_awaited;
 use crate::error::{JobError, WaitTimeout};
 use crate::future::JobFuture;
+use crate::job_ref::JobRef;
 use crate::state::JobState;
 use crate::waiting::Limit;
 
@@ -89,8 +90,9 @@ impl<T: 'static> Members<T> {
         if let Some(index) = self.completion.poll_pop(waker) {
             return Poll::Ready(self.give_back(index));
         }
-        if let Some(pending) = self.pending() {
-            note_awaited(&pending.job());
+        match self.pending() {
+            Some(pending) => note_awaited(&pending.job()),
+            None => self.with_retries().for_each(|job| note_awaited(&job)),
         }
         Poll::Pending
     }
@@ -117,11 +119,15 @@ impl<T: 'static> Members<T> {
 
     /// Runs a job that waits for its next attempt in the queue of this worker's pool.
     fn help_with_retry(&self) -> bool {
-        self.slots.iter().flatten().any(|future| {
-            let job = future.job();
+        self.with_retries().any(|job| {
             let control = &job.record().control;
-            job.record().details().is_some() && control.is_own_worker() && control.help(&job)
+            control.is_own_worker() && control.help(&job)
         })
+    }
+
+    /// Those whose job may wait for its next attempt.
+    fn with_retries(&self) -> impl Iterator<Item = JobRef> {
+        self.slots.iter().flatten().map(JobFuture::job).filter(|job| job.record().details().is_some())
     }
 
     /// Cancels those that have not begun.

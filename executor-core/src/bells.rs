@@ -85,19 +85,27 @@ impl Bells {
         }
     }
 
-    /// Wakes those that are parked, without having anything to tell, so that they look at the pool again.
+    /// Wakes those that wait, without having anything to tell, so that they look at the pool again. An async task hangs
+    /// itself in again when it is polled.
     pub(crate) fn nudge(&self) {
         let mut threads = Vec::new();
         let mut sets = Vec::new();
-        for waiter in self.0.lock().iter_mut() {
-            match waiter {
-                Waiter::Thread(thread) => threads.push(thread.clone()),
-                Waiter::Member(set, _) => sets.push(Arc::clone(set)),
-                Waiter::Task(_) | Waiter::Callback(_) => {}
+        let task = {
+            let mut hung = self.0.lock();
+            for waiter in hung.iter_mut() {
+                match waiter {
+                    Waiter::Thread(thread) => threads.push(thread.clone()),
+                    Waiter::Member(set, _) => sets.push(Arc::clone(set)),
+                    Waiter::Task(_) | Waiter::Callback(_) => {}
+                }
             }
-        }
+            hung.take_task()
+        };
         threads.iter().for_each(thread::Thread::unpark);
         sets.iter().for_each(|set| set.nudge());
+        if let Some(waiter) = task {
+            quietly(|| waiter.wake());
+        }
     }
 
     /// Takes the calling thread out, after a wait that ended early.
@@ -150,6 +158,16 @@ impl Bells {
 }
 
 impl Hung {
+    fn take_task(&mut self) -> Option<Waker> {
+        let is_task = |waiter: &mut Waiter| matches!(waiter, Waiter::Task(_));
+        let first = self.first.take_if(is_task);
+        let more = || self.more.as_mut()?.waiters.extract_if(.., is_task).next();
+        match first.or_else(more) {
+            Some(Waiter::Task(waker)) => Some(waker),
+            _ => None,
+        }
+    }
+
     fn task_mut(&mut self) -> Option<&mut Waker> {
         self.iter_mut().find_map(|waiter| match waiter {
             Waiter::Task(waker) => Some(waker),

@@ -70,8 +70,11 @@ impl Completion {
 
     /// Wakes a parked consumer, without a member, so that it looks at the pool again.
     pub(crate) fn nudge(&self) {
-        if let Some(Consumer::Thread(thread)) = &self.0.lock().consumer {
-            thread.unpark();
+        let consumer = self.0.lock().consumer.take();
+        match consumer {
+            Some(Consumer::Thread(thread)) => thread.unpark(),
+            Some(Consumer::Task(waker)) => quietly(|| waker.wake()),
+            None => {}
         }
     }
 }

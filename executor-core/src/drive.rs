@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::job_ref::JobRef;
-use crate::state::JobState;
 use crate::sync::{park_until, thread};
 
 thread_local! {
@@ -71,10 +70,10 @@ pub(crate) fn drive<T>(job: Option<&JobRef>, mut future: Pin<Box<dyn Future<Outp
     }
 }
 
-/// Runs one job that is awaited here and that nobody has begun; false if there is none.
+/// Runs one job that is awaited here and that waits for a worker; false if there is none.
 fn run_awaited() -> bool {
     while let Some(job) = AWAITED.with_borrow_mut(|awaited| awaited.as_mut().and_then(Vec::pop)) {
-        if job.state() == JobState::Pending && job.record().control.help(&job) {
+        if !job.state_word().is_done() && job.record().control.help(&job) {
             return true;
         }
     }

@@ -156,6 +156,12 @@ impl JobRef {
         }
     }
 
+    /// True once the job's user asked it to stop.
+    #[must_use]
+    pub fn stop_requested(&self) -> bool {
+        self.state_word().stop_requested()
+    }
+
     /// When the present attempt passes its run limit.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.record().details()?.deadline()

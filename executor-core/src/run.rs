@@ -47,6 +47,12 @@ impl Retry {
         Retry { claim, delay }
     }
 
+    /// The job.
+    #[must_use]
+    pub fn job(&self) -> Option<&JobRef> {
+        self.claim.job()
+    }
+
     /// How long the next attempt is to wait.
     #[must_use]
     pub fn delay(&self) -> Duration {

@@ -92,7 +92,7 @@ fn an_any_output_of_another_type_is_an_error_naming_both() {
     let output = run::<Box<dyn AnyJob>>(Box::new(slow::job("a")));
     let error = output.get::<Vec<u8>>().unwrap_err();
     assert!(matches!(error, JobError::Decode { .. }), "{error:?}");
-    let text = error.to_string();
+    let text = std::error::Error::source(&error).unwrap().to_string();
     assert!(text.contains("alloc::string::String") && text.contains("alloc::vec::Vec<u8>"), "{text}");
 }
 

@@ -136,10 +136,22 @@ impl Board {
         Ok(self.call(jobs))
     }
 
-    /// Puts a job in for its next attempt. It was accepted long ago, so that no bound and no shutdown concerns it.
-    pub(crate) fn readmit(&mut self, task: Task) -> Call {
+    /// Puts a job in for its next attempt. It was accepted long ago, so that no bound concerns it.
+    ///
+    /// # Errors
+    ///
+    /// Gives it back if the pool cancels what waits, or is broken: there is no next attempt.
+    pub(crate) fn readmit(&mut self, task: Task) -> Result<Call, Task> {
+        if self.gives_up() {
+            return Err(task);
+        }
         self.queue.push(&mut Some(task), 1);
-        self.call(1)
+        Ok(self.call(1))
+    }
+
+    /// True if what waits does not run any more.
+    fn gives_up(&self) -> bool {
+        self.broken.is_some() || self.shutdown.is_some_and(|mode| mode != Shutdown::Drain)
     }
 
     /// Calls loops for the jobs that wait, `most` at the most: none if one looks already, else first the sentinel.
@@ -283,18 +295,31 @@ impl Board {
         self.queue.remove_of(job, |task| task.share().is_none())
     }
 
-    /// Takes out the task of a job that waits for its next attempt.
-    pub(crate) fn take_retry(&mut self, job: &JobRef) -> Option<Task> {
-        if let Some(task) = self.queue.remove_of(job, Task::is_retry) {
-            return Some(task);
-        }
-        let key = *self.delayed.iter().find(|(_, task)| task.is_of(job))?.0;
-        self.delayed.remove(&key)
+    /// Takes out the task of a job whose next attempt is due.
+    pub(crate) fn take_due_retry(&mut self, job: &JobRef) -> Option<Task> {
+        self.queue.remove_of(job, Task::is_retry)
     }
 
-    pub(crate) fn delay(&mut self, task: Task, until: Instant) {
+    /// Takes out the task of a job that waits for its next attempt, due or not.
+    pub(crate) fn take_retry(&mut self, job: &JobRef) -> Option<Task> {
+        self.take_due_retry(job).or_else(|| {
+            let key = *self.delayed.iter().find(|(_, task)| task.is_of(job))?.0;
+            self.delayed.remove(&key)
+        })
+    }
+
+    /// Keeps the task until its next attempt is due.
+    ///
+    /// # Errors
+    ///
+    /// As [`readmit`](Board::readmit).
+    pub(crate) fn delay(&mut self, task: Task, until: Instant) -> Result<(), Task> {
+        if self.gives_up() {
+            return Err(task);
+        }
         self.delayed_ever += 1;
         self.delayed.insert((until, self.delayed_ever), task);
+        Ok(())
     }
 
     /// A job whose wait is over at `now`.

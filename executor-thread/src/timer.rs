@@ -13,7 +13,10 @@ use crate::pool::Pool;
 pub(crate) fn delay(pool: &Arc<Pool>, retry: Retry) {
     let until = Instant::now() + retry.delay();
     let mut board = pool.lock();
-    board.delay(retry.into_task(), until);
+    if let Err(task) = board.delay(retry.into_task(), until) {
+        drop(board);
+        return pool.give_up(task);
+    }
     let starts = !std::mem::replace(&mut board.timer_runs, true);
     board.threads += usize::from(starts);
     drop(board);

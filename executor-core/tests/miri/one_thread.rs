@@ -114,19 +114,19 @@ fn a_value_nobody_takes_is_dropped_once() {
 fn drops_that_panic_concern_nobody() {
     let crew = by_hand();
     let drops = Counter::default();
-    let bomb = Bomb(drops.drops());
+    let bomb = Bomb::new(&drops);
     let future = crew.spawn(move || bomb);
     assert!(crew.run_next());
     drop(future);
     assert_eq!(drops.get(), 1, "a value dropped unread");
 
-    let bomb = Bomb(drops.drops());
+    let bomb = Bomb::new(&drops);
     let future = crew.spawn(move || drop(bomb));
     assert!(future.cancel());
     assert!(future.is_cancelled());
     assert_eq!(drops.get(), 2, "a capture of a cancelled job");
 
-    let bomb = Bomb(drops.drops());
+    let bomb = Bomb::new(&drops);
     let future = crew.spawn(move || panic_any(bomb));
     assert!(crew.run_next());
     assert!(future.result().is_err_and(|error: JobError| error.is_panic()));

@@ -21,7 +21,7 @@ impl Setting {
         Setting { crew, runs: Counter::default(), captured: Counter::default(), returned: Counter::default() }
     }
 
-    fn spawn(&self) -> executor_core::JobFuture<Counted> {
+    fn spawn(&self) -> JobFuture<Counted> {
         let (runs, captures, returns) = (self.runs.clone(), self.captured.drops(), self.returned.drops());
         self.crew.spawn(move || {
             let _captures = captures;
@@ -75,6 +75,45 @@ fn kill_against_finish() {
         assert_eq!(matches!(outcome, Err(JobError::Cancelled | JobError::Killed)), killed, "{outcome:?}");
         drop(outcome);
         setting.assert_over(ran);
+    }
+}
+
+/// Without a bell or a lock: the state word alone must hand the value over.
+#[test]
+fn looking_against_finish() {
+    for _ in 0..ROUNDS {
+        let setting = Setting::new();
+        let mut future = setting.spawn();
+        let look = || {
+            loop {
+                if let Some(outcome) = future.try_result() {
+                    return (outcome, setting.runs.get(), setting.captured.get());
+                }
+                thread::yield_now();
+            }
+        };
+        let (_, (outcome, runs, captured)) = race(|| setting.crew.run_next(), look);
+        assert_eq!((runs, captured), (1, 1));
+        drop(outcome.unwrap());
+        setting.assert_over(true);
+    }
+}
+
+/// The same for the captures of a cancelled job.
+#[test]
+fn looking_against_settle() {
+    for _ in 0..ROUNDS {
+        let setting = Setting::new();
+        let future = setting.spawn();
+        let handle = future.handle();
+        let look = || {
+            while !handle.is_done() {
+                thread::yield_now();
+            }
+            setting.captured.get()
+        };
+        assert_eq!(race(|| future.cancel(), look), (true, 1));
+        setting.assert_over(false);
     }
 }
 
@@ -169,9 +208,9 @@ fn stop_against_an_async_job() {
     for _ in 0..ROUNDS {
         let crew = Crew::new(1, None).unwrap();
         let future = crew.submit(run_until_stopped::job());
-        let (_, outcome) = race(|| future.handle().request_stop(), || ());
-        let () = outcome;
-        assert_eq!(future.result().unwrap(), "stopped");
+        let handle = future.handle();
+        let ((), outcome) = race(|| handle.request_stop(), || future.result());
+        assert_eq!(outcome.unwrap(), "stopped");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use executor_core::backend::{Refused, Retry, Room, Task};
+use executor_core::backend::{Control, JobRef, Refused, Retry, Room, Task};
 
 use super::{Pool, Woken};
 use crate::board::{Board, Call, Denied};
@@ -100,11 +100,15 @@ impl Pool {
 
     /// Sees to the next attempt of a job.
     pub(crate) fn again(self: &Arc<Self>, retry: Retry) {
-        let delay = retry.delay();
-        if delay.is_zero() {
+        let job = retry.job().cloned();
+        if retry.delay().is_zero() {
             self.readmit(retry.into_task());
         } else {
             crate::timer::delay(self, retry);
+        }
+        // A request that came while the job was in neither place found nothing to end.
+        if let Some(job) = job.filter(JobRef::stop_requested) {
+            self.stop_requested(&job);
         }
     }
 
@@ -112,13 +116,21 @@ impl Pool {
     pub(crate) fn readmit(self: &Arc<Self>, task: Task) {
         let job = task.job().cloned();
         let mut board = self.lock();
-        let call = board.readmit(task);
+        let readmitted = board.readmit(task);
         self.update_hint(&board);
         drop(board);
-        self.answer(call);
+        match readmitted {
+            Ok(call) => self.answer(call),
+            Err(task) => return self.give_up(task),
+        }
         if let Some(job) = job {
             job.nudge();
         }
+    }
+
+    /// Ends a job for which there is no next attempt after all.
+    pub(crate) fn give_up(&self, task: Task) {
+        self.with_tally(|tally| task.cancel(tally));
     }
 
     /// Tells the loops that look how many jobs wait. Called under the lock.

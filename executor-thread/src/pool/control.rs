@@ -26,7 +26,8 @@ impl Control for Pool {
             finish_here(claim.run(&tally), &tally);
             return true;
         }
-        let retry = self.lock().take_retry(job);
+        // One that is not due yet stays: the waiter is nudged when it is.
+        let retry = self.lock().take_due_retry(job);
         let Some(task) = retry else { return false };
         finish_here(task.run(&tally, Instant::now), &tally);
         true
