@@ -40,6 +40,10 @@
 //!
 //! # What it does not do
 //!
+//! While a job waits in rayon, no other job runs on top of it. A *piece* of its parallel work that another worker took is
+//! rayon's, and has no such protection while it waits for pieces of its own: do not hold a lock there that a job of the
+//! same pool wants.
+//!
 //! An abort, a stack overflow or a segmentation fault in a job ends the program. For jobs that may do so there is the
 //! process backend.
 

@@ -11,7 +11,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex, PoisonError, mpsc};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use common::{all_asleep, dawdle, named_pool, pool, watched};
 use executor_core::{Executor, JobError, Shutdown, job};
@@ -63,18 +62,6 @@ fn sum_in_pieces(pieces: u32) -> u32 {
 
 fn sum_to(n: u32) -> u32 {
     n * (n - 1) / 2
-}
-
-/// Looks at `condition` until it holds or `limit` has passed.
-fn spin_until(limit: Duration, condition: impl Fn() -> bool) -> bool {
-    let until = Instant::now() + limit;
-    while !condition() {
-        if Instant::now() >= until {
-            return false;
-        }
-        thread::yield_now();
-    }
-    true
 }
 
 #[job]
@@ -142,46 +129,6 @@ fn a_lock_may_be_held_across_parallel_work() {
     assert_eq!(ON_TOP.load(Ordering::Relaxed), 0);
 }
 
-/// The other worker helps with a piece of a job, and has to wait in turn for a piece of that. A job that comes just then
-/// could want a lock that the first one holds, so it must not run there either.
-#[test]
-fn no_job_runs_on_top_of_a_piece_of_another_job() {
-    let _watched = watched();
-    for _ in 0..5 {
-        let pool = pool(2);
-        let flags: Arc<[AtomicBool; 3]> = Arc::default();
-        let wait = |flag: &AtomicBool| assert!(spin_until(hang_guard(), || flag.load(Ordering::Acquire)));
-        let on_top = Arc::new(AtomicBool::new(false));
-
-        let theirs = Arc::clone(&flags);
-        let first = pool.spawn(move || {
-            let [piece_began, inner_began, other_ran] = &*theirs;
-            let piece = || {
-                // The second worker is here, because the first waits for this flag.
-                piece_began.store(true, Ordering::Release);
-                let _inside = Inside::piece();
-                let inner = || {
-                    // The first worker is here, because the second waits for this flag. What is in reach of the second
-                    // one now is the other job alone; the wait ends without it.
-                    inner_began.store(true, Ordering::Release);
-                    spin_until(Duration::from_millis(100), || other_ran.load(Ordering::Acquire));
-                };
-                rayon::join(|| wait(inner_began), inner);
-            };
-            rayon::join(|| wait(piece_began), piece);
-        });
-        wait(&flags[1]);
-        let (theirs, found) = (Arc::clone(&flags), Arc::clone(&on_top));
-        let other = pool.spawn(move || {
-            found.store(INSIDE.get() > 0, Ordering::Release);
-            theirs[2].store(true, Ordering::Release);
-        });
-        first.result().unwrap();
-        other.result().unwrap();
-        assert!(!on_top.load(Ordering::Acquire), "a job ran on top of a piece of another one");
-    }
-}
-
 /// The two halves of a join meet, so that each needs a worker.
 fn meet() -> (thread::ThreadId, thread::ThreadId) {
     let barrier = Barrier::new(2);
@@ -229,7 +176,9 @@ fn parallel_work_is_helped_while_short_jobs_come() {
         scope.spawn(|| {
             while !over.load(Ordering::Relaxed) {
                 let jobs: Vec<_> = (0..50).map(|n| pool.spawn(move || n)).collect();
-                jobs.into_iter().for_each(|job| drop(job.result().unwrap()));
+                for job in jobs {
+                    job.result().unwrap();
+                }
             }
         });
         for _ in 0..300 {

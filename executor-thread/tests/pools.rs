@@ -121,7 +121,9 @@ fn a_large_pool_works() {
     let jobs: Vec<_> = (0..200)
         .map(|_| {
             let all_run = Arc::clone(&all_run);
-            pool.spawn(move || drop(all_run.wait()))
+            pool.spawn(move || {
+                all_run.wait();
+            })
         })
         .collect();
     jobs.into_iter().for_each(|job| job.result().unwrap());

@@ -1,8 +1,11 @@
 //! Transitions against each other, on two threads. Either may win; what must not happen is a third outcome.
 
+use std::thread;
 use std::time::Duration;
 
-use executor_core::{Executor, JobError, JobOptions, MapOptions, Retries, Shutdown, WaitFor, as_completed, map, wait};
+use executor_core::{
+    Executor, JobError, JobFuture, JobOptions, MapOptions, Retries, Shutdown, WaitFor, as_completed, map, wait,
+};
 
 use crate::crew::Crew;
 use crate::tools::{Counted, Counter, ROUNDS, block_on, race, run_until_stopped, square, succeed_at, unread_reports};
