@@ -80,20 +80,21 @@ fn one_free_worker_is_enough() {
 #[test]
 fn nothing_waits_behind_a_slow_job_in_a_row_of_quick_ones() {
     let _watched = watched();
-    for workers in [2, 3] {
+    for workers in [2, 3, 4, 6] {
         let pool = pool(workers);
         let mut dice = Dice::new(workers as u64);
-        for round in 0..150 {
+        for round in 0..100 {
             let gate = Gate::new();
             let mut slow = Vec::new();
-            let mut jobs = Vec::new();
+            let mut jobs = quick(&pool, 500 + dice.below(500));
+            jobs[dice.below(500) as usize].wait();
+            let most = [4, 16, 64, 400, 1500][dice.below(5) as usize];
             for _ in 1..workers {
-                jobs.extend(quick(&pool, 200 + dice.below(1500)));
+                jobs.extend(quick(&pool, dice.below(most)));
                 slow.push(blocked(&pool, &gate));
-                jobs.extend(quick(&pool, dice.below(1500)));
             }
+            jobs.extend(quick(&pool, dice.below(most)));
             dawdle(round);
-            jobs.extend(quick(&pool, 3));
             assert_all_end(jobs);
             assert!(slow.iter().all(|job| !job.is_done()));
             gate.open();

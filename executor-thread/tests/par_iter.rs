@@ -14,7 +14,7 @@ use std::thread;
 
 use common::{all_asleep, dawdle, named_pool, pool, watched};
 use executor_core::{Executor, JobError, Shutdown, job};
-use executor_testkit::{ON_PURPOSE, OddPayload, eventually, hang_guard};
+use executor_testkit::{Gate, ON_PURPOSE, OddPayload, eventually, hang_guard};
 use executor_thread::ThreadExecutor;
 use rayon::prelude::*;
 
@@ -127,6 +127,55 @@ fn a_lock_may_be_held_across_parallel_work() {
     jobs.into_iter().for_each(|job| job.result().unwrap());
     assert_eq!(*lock.lock().unwrap(), 2000);
     assert_eq!(ON_TOP.load(Ordering::Relaxed), 0);
+}
+
+/// A worker that waits in rayon finds the loop that a new job called, must leave it, and asks the others to take over.
+/// They do, also if one of them is blocked for so long that it never answers.
+#[test]
+fn an_idle_worker_takes_over_though_another_one_is_blocked() {
+    let _watched = watched();
+    let pool = pool(3);
+    let gate = Gate::new();
+    let pass = gate.pass();
+    let blocked = pool.spawn(move || pass.go());
+    gate.wait_for(1);
+    // The test and the busy job meet here before each submit and after it.
+    let turn = Arc::new(Barrier::new(2));
+    let theirs = Arc::clone(&turn);
+    let busy = pool.spawn(move || {
+        for _ in 0..3 {
+            let [helps, ends]: [AtomicBool; 2] = Default::default();
+            let wait = |flag: &AtomicBool| while !flag.load(Ordering::Acquire) {
+                thread::yield_now();
+            };
+            let piece = || {
+                helps.store(true, Ordering::Release);
+                wait(&ends);
+            };
+            let own_half = || {
+                // The third worker is in the other half. A loop that is called now can be found here alone.
+                wait(&helps);
+                theirs.wait();
+                theirs.wait();
+                while rayon::yield_now() == Some(rayon::Yield::Executed) {}
+                ends.store(true, Ordering::Release);
+            };
+            rayon::join(own_half, piece);
+            // The third worker is free, and this one is not.
+            theirs.wait();
+        }
+    });
+    for round in 0..3 {
+        turn.wait();
+        let mut job = pool.spawn(|| ());
+        turn.wait();
+        let outcome = job.result_timeout(hang_guard());
+        assert!(outcome.is_ok(), "round {round}: a job waits, and a worker sleeps: {:?}", pool.stats());
+        turn.wait();
+    }
+    gate.open();
+    busy.result().unwrap();
+    blocked.result().unwrap();
 }
 
 /// The two halves of a join meet, so that each needs a worker.

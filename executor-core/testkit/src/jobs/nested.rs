@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use executor_core::{
-    Backend, Executor, JobError, JobOptions, MapOptions, Retries, Shutdown, WaitFor, as_completed, current, job, map,
-    map_unordered, wait,
+    Backend, Executor, JobError, JobFuture, JobOptions, MapOptions, Retries, Shutdown, WaitFor, as_completed, current,
+    job, map, map_unordered, wait,
 };
 use futures::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -242,12 +242,26 @@ pub fn dig(host: Host, depth: u64) -> Result<u64, String> {
     Ok(host.pool().submit(dig::job(host, depth - 1)).result().map_err(text)?? + 1)
 }
 
-/// Waits for a job of its own pool that fails before its attempt number `good`.
+/// Waits for a job of its own pool that fails before its attempt number `good`, with a back-off that begins with
+/// `delay_ms`.
 #[job]
-pub fn retry_inside(host: Host, pen: Pen, good: u32) -> Result<u32, String> {
-    let options = JobOptions::new().retries(Retries::times(good).backoff(Duration::from_millis(1)));
-    let future = host.pool().submit_with(fail_before::job(pen, good), options);
-    future.result().map_err(text)?.map_err(|attempt| format!("it failed in attempt {attempt}"))
+pub fn retry_inside(host: Host, pen: Pen, good: u32, delay_ms: u64) -> Result<u32, String> {
+    outcome_of_retry(submit_retried(host, pen, good, delay_ms).result())
+}
+
+/// [`retry_inside`] as an async job that awaits it.
+#[job]
+pub async fn retry_inside_async(host: Host, pen: Pen, good: u32, delay_ms: u64) -> Result<u32, String> {
+    outcome_of_retry(submit_retried(host, pen, good, delay_ms).await)
+}
+
+fn submit_retried(host: Host, pen: Pen, good: u32, delay_ms: u64) -> JobFuture<Result<u32, u32>> {
+    let retries = Retries::times(good).backoff(Duration::from_millis(delay_ms));
+    host.pool().submit_with(fail_before::job(pen, good), JobOptions::new().retries(retries))
+}
+
+fn outcome_of_retry(outcome: Result<Result<u32, u32>, JobError>) -> Result<u32, String> {
+    outcome.map_err(text)?.map_err(|attempt| format!("it failed in attempt {attempt}"))
 }
 
 /// Submits a job to its own pool, cancels it, and gives whether that was done.

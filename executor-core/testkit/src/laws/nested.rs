@@ -2,6 +2,8 @@
 //!
 //! A pool cannot travel with a job, so these laws are for backends whose jobs run in this process.
 
+use std::time::{Duration, Instant};
+
 use executor_core::Executor;
 
 use crate::gate::Gate;
@@ -197,12 +199,23 @@ pub fn waiting_inside_works_on_a_busy_pool<S: Subject>(lab: &Lab<S>) -> Verdict 
     Ok(())
 }
 
-/// Beyond the rows: a job may wait on its own worker for one that is tried again after a back-off.
+/// Beyond the rows: a job may wait, or await, on its own worker for one that is tried again after a back-off, which
+/// lasts as long as was said.
 pub fn retried_job_is_waited_for_inside<S: Subject>(lab: &Lab<S>) -> Verdict {
     let (pool, hosted) = hosted_single(lab)?;
     pool.claims(Claim::Retries)?;
-    let log = Log::new();
-    assert_eq!(pool.submit(jobs::retry_inside::job(hosted.host(), log.pen(), 4)).result().unwrap(), Ok(4));
-    assert_eq!(log.entries(), [1, 2, 3, 4]);
+    let delay = Duration::from_millis(5);
+    for is_async in [false, true] {
+        let log = Log::new();
+        let began = Instant::now();
+        let future = if is_async {
+            pool.submit(jobs::retry_inside_async::job(hosted.host(), log.pen(), 4, 5))
+        } else {
+            pool.submit(jobs::retry_inside::job(hosted.host(), log.pen(), 4, 5))
+        };
+        assert_eq!(future.result().unwrap(), Ok(4));
+        assert_eq!(log.entries(), [1, 2, 3, 4]);
+        assert!(began.elapsed() >= (1 + 2 + 4) * delay, "an attempt came early: {:?}", began.elapsed());
+    }
     Ok(())
 }
