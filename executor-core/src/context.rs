@@ -4,6 +4,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
@@ -47,7 +48,7 @@ impl Seat {
 
     /// Makes the calling thread this worker until the guard is dropped; the seat it had comes back then.
     pub fn take(self: Arc<Self>) -> SeatGuard {
-        SeatGuard { before: SEAT.with(|seat| seat.replace(Some(self))) }
+        SeatGuard { before: SEAT.with(|seat| seat.replace(Some(self))), not_send: PhantomData }
     }
 }
 
@@ -62,6 +63,8 @@ impl fmt::Debug for Seat {
 #[derive(Debug)]
 pub struct SeatGuard {
     before: Option<Arc<Seat>>,
+    /// The seat is this thread's, so the guard must not leave it.
+    not_send: PhantomData<*const ()>,
 }
 
 impl Drop for SeatGuard {

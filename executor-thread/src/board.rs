@@ -29,8 +29,6 @@ pub(crate) struct Board {
     watches: u64,
     /// How many callers from outside use the rayon pool directly, and want all of its workers.
     visitors: usize,
-    /// How many answers to the latest broadcast are outstanding.
-    broadcast: usize,
     shutdown: Option<Shutdown>,
     broken: Option<String>,
     /// Submitters that wait for room in the queue: threads, and async tasks.
@@ -105,7 +103,6 @@ impl Board {
             sentinel: None,
             watches: 0,
             visitors: 0,
-            broadcast: 0,
             shutdown: None,
             broken: None,
             waiting_for_room: 0,
@@ -167,8 +164,8 @@ impl Board {
         self.call_loops(most.min(waiting))
     }
 
-    /// Calls one loop, unless one looks already, because tasks wait in a buffer.
-    pub(crate) fn call_for_buffer(&mut self) -> Call {
+    /// Calls one loop, unless one looks already, because tasks wait here or in a buffer.
+    pub(crate) fn call_one(&mut self) -> Call {
         if self.looking > 0 { Call::default() } else { self.call_loops(1) }
     }
 
@@ -224,9 +221,9 @@ impl Board {
         self.visitors -= 1;
     }
 
-    /// One token for a loop that found its way here by itself, if jobs wait and one is left.
+    /// One token for a loop that found its way here by itself, if one is left.
     pub(crate) fn take_token(&mut self) -> bool {
-        let takes = self.queue.tasks() > 0 && self.tokens < self.workers;
+        let takes = self.tokens < self.workers;
         self.tokens += usize::from(takes);
         takes
     }
@@ -268,19 +265,6 @@ impl Board {
 
     pub(crate) fn end_look(&mut self) {
         self.looking -= 1;
-    }
-
-    /// True if the caller is to ask every worker to look, because jobs wait and nobody was asked yet.
-    pub(crate) fn begin_broadcast(&mut self) -> bool {
-        let asks = self.broadcast == 0 && self.queue.tasks() > 0;
-        if asks {
-            self.broadcast = self.workers;
-        }
-        asks
-    }
-
-    pub(crate) fn answer_broadcast(&mut self) {
-        self.broadcast -= 1;
     }
 
     /// Takes the task of a withdrawn job out, and a chunk whose last waiting item it was.

@@ -22,35 +22,53 @@ const TASKS_PER_YIELD: u32 = 61;
 const LONG_SLEEP: Duration = Duration::from_micros(200);
 
 per_thread! {
-    /// True while this worker is inside a drain loop, perhaps deep below a job that waits in rayon.
-    static DRAINING: Cell<bool> = const { Cell::new(false) };
+    /// What this worker is inside of.
+    static INSIDE: Cell<Inside> = const { Cell::new(Inside::Nothing) };
+    /// True if rayon began a loop inside the one that lets it have the worker for a moment.
+    static BEGAN_INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
-fn is_draining() -> bool {
-    DRAINING.with(Cell::get)
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    /// Rayon's own loop.
+    Nothing,
+    /// A drain loop, between two tasks.
+    Loop,
+    /// A task, perhaps deep below a job that waits in rayon.
+    Task,
 }
 
 /// A loop that was given a token when it was spawned.
 pub(crate) fn run_with_token(pool: &Arc<Pool>) {
-    if is_draining() {
-        if pool.leave_nested() {
-            pool.broadcast();
+    match INSIDE.with(Cell::get) {
+        Inside::Nothing => drain(pool),
+        Inside::Loop => {
+            pool.leave_nested();
+            BEGAN_INSIDE.with(|began| began.set(true));
         }
-        return;
+        // To spawn it again would bring it back here at once, because this worker waits for work of rayon's.
+        Inside::Task => {
+            if pool.leave_nested() {
+                pool.broadcast();
+            }
+        }
     }
-    drain(pool);
 }
 
 /// Every worker was asked to look, because a loop could not go on where it was.
 pub(crate) fn answer_broadcast(pool: &Arc<Pool>) {
-    let takes = {
-        let mut board = pool.lock();
-        board.answer_broadcast();
-        !is_draining() && board.take_token()
-    };
-    if takes {
+    if INSIDE.with(Cell::get) == Inside::Nothing && pool.take_token() {
         drain(pool);
     }
+}
+
+/// Lets rayon have the worker for one of its jobs; true if it had one.
+fn yield_to_rayon(pool: &Arc<Pool>) -> bool {
+    let executed = rayon::yield_now() == Some(Yield::Executed);
+    if executed && BEGAN_INSIDE.with(|began| began.replace(false)) {
+        pool.call_again();
+    }
+    executed
 }
 
 /// Runs tasks until there are none. The caller has a token, which is given back.
@@ -73,7 +91,7 @@ fn drain(pool: &Arc<Pool>) {
                 continue;
             }
             // What a finished job left to rayon goes first: this worker may be the last that is awake.
-            if rayon::yield_now() != Some(Yield::Executed) {
+            if !yield_to_rayon(pool) {
                 pool.say_quick(batch.is_quick(), false);
                 batch = BatchSize::new();
                 let Some(slept) = pool.leave() else { return };
@@ -84,14 +102,17 @@ fn drain(pool: &Arc<Pool>) {
         };
         since_sleep = since_sleep.saturating_add(1);
         looks |= since_sleep > 1;
-        match next.task.run(&tally, || Instant::now() + TURN) {
+        INSIDE.with(|inside| inside.set(Inside::Task));
+        let ran = next.task.run(&tally, || Instant::now() + TURN);
+        INSIDE.with(|inside| inside.set(Inside::Loop));
+        match ran {
             Ran::Done => finished = next.stays,
             Ran::Again(retry) => pool.again(retry),
             Ran::Yielded => {}
         }
         tasks = tasks.wrapping_add(1);
         if tasks.is_multiple_of(TASKS_PER_YIELD) {
-            rayon::yield_now();
+            yield_to_rayon(pool);
         }
     }
 }
@@ -103,14 +124,14 @@ struct Draining<'a> {
 
 impl<'a> Draining<'a> {
     fn begin(pool: &'a Pool) -> Self {
-        DRAINING.with(|draining| draining.set(true));
+        INSIDE.with(|inside| inside.set(Inside::Loop));
         Draining { pool }
     }
 }
 
 impl Drop for Draining<'_> {
     fn drop(&mut self) {
-        DRAINING.with(|draining| draining.set(false));
+        INSIDE.with(|inside| inside.set(Inside::Nothing));
         if std::thread::panicking() {
             self.pool.break_down("a worker of the executor panicked, which is a fault of the executor");
             self.pool.leave_nested();

@@ -134,19 +134,22 @@ fn a_lock_may_be_held_across_parallel_work() {
 #[test]
 fn an_idle_worker_takes_over_though_another_one_is_blocked() {
     let _watched = watched();
-    let pool = pool(3);
+    let pool = named_pool(3, "pi-takes");
     let gate = Gate::new();
     let pass = gate.pass();
     let blocked = pool.spawn(move || pass.go());
     gate.wait_for(1);
-    // The test and the busy job meet here before each submit and after it.
+    // The test and the busy job meet here before each round, before its submit and after it.
     let turn = Arc::new(Barrier::new(2));
     let theirs = Arc::clone(&turn);
     let busy = pool.spawn(move || {
         for _ in 0..3 {
+            theirs.wait();
             let [helps, ends]: [AtomicBool; 2] = Default::default();
-            let wait = |flag: &AtomicBool| while !flag.load(Ordering::Acquire) {
-                thread::yield_now();
+            let wait = |flag: &AtomicBool| {
+                while !flag.load(Ordering::Acquire) {
+                    thread::yield_now();
+                }
             };
             let piece = || {
                 helps.store(true, Ordering::Release);
@@ -161,17 +164,21 @@ fn an_idle_worker_takes_over_though_another_one_is_blocked() {
                 ends.store(true, Ordering::Release);
             };
             rayon::join(own_half, piece);
-            // The third worker is free, and this one is not.
-            theirs.wait();
         }
     });
     for round in 0..3 {
+        // The third worker has given its token back. It may nap before, so it is looked at several times.
+        let mut looks = 0;
+        eventually("the third worker sleeps", || {
+            looks = if all_asleep("pi-takes") { looks + 1 } else { 0 };
+            looks == 5
+        });
+        turn.wait();
         turn.wait();
         let mut job = pool.spawn(|| ());
         turn.wait();
         let outcome = job.result_timeout(hang_guard());
         assert!(outcome.is_ok(), "round {round}: a job waits, and a worker sleeps: {:?}", pool.stats());
-        turn.wait();
     }
     gate.open();
     busy.result().unwrap();

@@ -30,8 +30,9 @@
 //!
 //! *A loop on top of a job.* While a job waits inside rayon for its own parallel work, its worker runs whatever rayon
 //! has, and that may be a drain loop. Such a loop takes nothing: a stranger's job on top of this one could want a lock
-//! that this one holds. It gives its token back and, if jobs wait, asks every worker of rayon to look
-//! (`spawn_broadcast`), because another one that is idle must take over.
+//! that this one holds. It gives its token back and, if tasks wait, asks every worker of rayon to look
+//! (`spawn_broadcast`), because another one that is idle must take over. One that begins inside a loop between two tasks
+//! is called again when that loop goes on.
 //!
 //! # Lock order
 //!

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Pool;
-use crate::board::Call;
+use crate::board::{Board, Call};
 use crate::buffer::{BatchSize, Buffer};
 use crate::queue::{Next, Place};
 use crate::sync::atomic::Ordering;
@@ -89,7 +89,7 @@ impl Pool {
         let mut stolen = other.steal();
         let task = stolen.pop_front()?;
         // The first of them may prove slow, so that somebody must be awake for the others.
-        let call = if stolen.is_empty() { Call::default() } else { board.call_for_buffer() };
+        let call = if stolen.is_empty() { Call::default() } else { board.call_one() };
         self.buffers[worker].fill(|buffer| buffer.extend(stolen));
         drop(board);
         self.answer(call);
@@ -124,7 +124,7 @@ impl Pool {
     /// long it slept.
     pub(crate) fn leave(&self) -> Option<Duration> {
         let mut board = self.lock();
-        if board.jobs_wait() || !self.buffers.iter().all(Buffer::is_empty) {
+        if self.tasks_wait(&board) {
             return Some(Duration::ZERO);
         }
         let Some(watch) = board.stand_sentinel(&thread::current()) else {
@@ -136,7 +136,7 @@ impl Pool {
         let nap_ends = watch.is_nap.then(|| began + NAP);
         while board.is_on(watch) {
             if nap_ends.is_some_and(|ends| Instant::now() >= ends) {
-                if board.end_nap(watch) || !self.buffers.iter().all(Buffer::is_empty) {
+                if board.end_nap(watch) || self.tasks_wait(&board) {
                     return Some(began.elapsed());
                 }
                 board.give_token_back();
@@ -152,13 +152,33 @@ impl Pool {
         Some(began.elapsed())
     }
 
-    /// Gives back the token of a loop that began on top of a job; true if every worker is to be asked to look.
+    /// True if a task waits, in the queue or in a buffer.
+    fn tasks_wait(&self, board: &Board) -> bool {
+        board.jobs_wait() || !self.buffers.iter().all(Buffer::is_empty)
+    }
+
+    /// Gives back the token of a loop that cannot run where rayon began it; true if tasks wait, so that another worker must
+    /// take over.
     pub(crate) fn leave_nested(&self) -> bool {
         let mut board = self.lock();
         board.give_token_back();
-        let asks = board.begin_broadcast();
+        let tasks_wait = self.tasks_wait(&board);
         self.end_if_over(board);
-        asks
+        tasks_wait
+    }
+
+    /// Calls a loop in place of one that began inside this one, if tasks wait.
+    pub(crate) fn call_again(self: &Arc<Self>) {
+        let mut board = self.lock();
+        let call = if self.tasks_wait(&board) { board.call_one() } else { Call::default() };
+        drop(board);
+        self.answer(call);
+    }
+
+    /// One token for a worker that was asked to look, if tasks wait and a token is left.
+    pub(crate) fn take_token(&self) -> bool {
+        let mut board = self.lock();
+        self.tasks_wait(&board) && board.take_token()
     }
 
     pub(crate) fn tally(&self, worker: usize) -> Own<'_> {
