@@ -48,7 +48,9 @@ fn run_once<J: Job>(job: J) -> Result<(), String> {
         },
     );
     match output {
-        Ok(output) if J::failed(&output) => Err("it returned an error".to_owned()),
+        Ok(output) if J::failed(&output) => {
+            Err(JobPayload::<J>::failure_text(&output).unwrap_or_else(|| "it returned an error".to_owned()))
+        }
         Ok(_) => Ok(()),
         Err(error) => Err(error.to_string()),
     }

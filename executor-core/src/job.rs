@@ -59,6 +59,11 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
         false
     }
 
+    /// What a failure that the job itself reports says, for messages; `None` where it cannot be shown.
+    fn failure_text(_output: &Self::Output) -> Option<String> {
+        None
+    }
+
     /// A second copy of the job for a later attempt, or `None` where only the codec can make one.
     fn duplicate(&self) -> Option<Self> {
         None

@@ -10,6 +10,7 @@
 //! the generated code makes sense for every type: serde is reached through [`Argument`], which has an answer for types
 //! that are not serde, and outputs through [`JobOutput`], which the generated `impl` has in its `where` clause.
 
+use std::fmt::Display;
 use std::marker::PhantomData;
 
 use serde::de::DeserializeOwned;
@@ -128,11 +129,23 @@ impl<T, E> Outcome<Result<T, E>> {
     }
 }
 
-/// The answer of [`Outcome`] for a type that is no `Result`.
+impl<T, E: Display> Outcome<Result<T, E>> {
+    /// What an `Err` says.
+    pub fn failure_text(output: &Result<T, E>) -> Option<String> {
+        output.as_ref().err().map(E::to_string)
+    }
+}
+
+/// The answer of [`Outcome`] for a type that is no `Result`, or one whose error cannot be shown.
 pub trait NeverFails<T> {
     /// False.
     fn failed(_: &T) -> bool {
         false
+    }
+
+    /// Nothing.
+    fn failure_text(_: &T) -> Option<String> {
+        None
     }
 }
 

@@ -13,6 +13,9 @@ pub(crate) trait Payload: Send + Sized + 'static {
 
     fn failed(output: &Self::Output) -> bool;
 
+    /// What a failed output says, where it can be shown.
+    fn failure_text(output: &Self::Output) -> Option<String>;
+
     /// A copy for a later attempt.
     fn duplicate(&self) -> Result<Self, JobError>;
 
@@ -40,6 +43,11 @@ impl<J: Job> Payload for JobPayload<J> {
 
     fn failed(output: &J::Output) -> bool {
         J::failed(output)
+    }
+
+    fn failure_text(output: &J::Output) -> Option<String> {
+        // The user's `Display` may panic.
+        panic::catch(|| job_name::<J>().to_owned(), || J::failure_text(output)).ok().flatten()
     }
 
     fn duplicate(&self) -> Result<Self, JobError> {
@@ -131,6 +139,10 @@ where
 
     fn failed(_: &T) -> bool {
         false
+    }
+
+    fn failure_text(_: &T) -> Option<String> {
+        None
     }
 
     fn duplicate(&self) -> Result<Self, JobError> {

@@ -137,15 +137,17 @@ impl<P: Payload> Drop for Single<P> {
     fn drop(&mut self) {
         let state = self.cell.state();
         if state.is_failed() && state.is_finished_untaken() {
-            let error = match self.cell.take() {
-                Some(Stage::Failed(error)) => Some(*error),
-                stage => {
-                    crate::panic::drop_quietly(stage);
-                    None
+            let (mut error, mut text) = (None, None);
+            match self.cell.take() {
+                Some(Stage::Failed(failure)) => error = Some(*failure),
+                Some(Stage::Value(value)) => {
+                    text = P::failure_text(&value);
+                    crate::panic::drop_quietly(value);
                 }
-            };
+                stage => crate::panic::drop_quietly(stage),
+            }
             let given = self.record.details().and_then(|details| details.options.name.as_deref());
-            unread::report(self.record.id, given.unwrap_or_else(|| P::name()), error);
+            unread::report(self.record.id, given.unwrap_or_else(|| P::name()), error, text);
         }
     }
 }

@@ -17,14 +17,17 @@ pub struct UnreadFailure {
     pub name: String,
     /// What went wrong; `None` if the job returned an output that is a failure, such as `Err`.
     pub error: Option<JobError>,
+    /// What such an output says, where it can be shown.
+    pub text: Option<String>,
 }
 
 impl fmt::Display for UnreadFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "nobody read the failure of job {} `{}`: ", self.id, self.name)?;
-        match &self.error {
-            Some(error) => error.fmt(f),
-            None => f.write_str("it returned an error"),
+        match (&self.error, &self.text) {
+            (Some(error), _) => error.fmt(f),
+            (None, Some(text)) => write!(f, "it returned an error: {text}"),
+            (None, None) => f.write_str("it returned an error"),
         }
     }
 }
@@ -48,9 +51,9 @@ pub fn on_unread_failure(hook: impl Fn(UnreadFailure) + Send + Sync + 'static) {
     *HOOK.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(hook));
 }
 
-pub(crate) fn report(id: JobId, name: &str, error: Option<JobError>) {
+pub(crate) fn report(id: JobId, name: &str, error: Option<JobError>, text: Option<String>) {
     let hook = HOOK.read().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(hook) = hook {
-        quietly(|| hook(UnreadFailure { id, name: name.to_owned(), error }));
+        quietly(|| hook(UnreadFailure { id, name: name.to_owned(), error, text }));
     }
 }

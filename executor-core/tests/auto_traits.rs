@@ -140,6 +140,7 @@ assert_impl!(JobRef, Seat, Initializer => (Sync));
 assert_impl!(JobRef, Initializer => (Clone));
 assert_not_impl!(Task, Claim, Retry, Refused => Clone);
 assert_impl!(SeatGuard => (Debug));
+assert_not_impl!(SeatGuard => Send);
 assert_impl!(Room<'static> => (Copy + Debug));
 assert_impl!(dyn Backend, dyn Control => (Send + Sync));
 

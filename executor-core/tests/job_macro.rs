@@ -275,6 +275,9 @@ fn optional() -> Option<u8> {
 fn a_job_has_failed_where_its_result_is_an_error() {
     assert!(fallible::failed(&run(fallible::job(true))));
     assert!(!fallible::failed(&run(fallible::job(false))));
+    assert!(fallible::failure_text(&run(fallible::job(true))).is_some_and(|text| !text.is_empty()));
+    assert_eq!(fallible::failure_text(&run(fallible::job(false))), None);
+    assert_eq!(nothing::failure_text(&()), None);
     assert!(!optional::failed(&run(optional::job())));
     assert!(!nothing::failed(&()));
 }

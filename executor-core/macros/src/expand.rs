@@ -192,6 +192,13 @@ impl<'a> Expansion<'a> {
                     #core::__private::Outcome::<#output>::failed(output)
                 }
 
+                fn failure_text(output: &Self::Output) -> ::core::option::Option<::std::string::String> {
+                    #[allow(unused_imports)]
+                    use #core::__private::NeverFails as _;
+                    let output = <#output as #core::__private::JobOutput>::from_returned(output);
+                    #core::__private::Outcome::<#output>::failure_text(output)
+                }
+
                 #duplicate
             }
         }

@@ -122,6 +122,10 @@ impl Job for SetUp {
         output.is_err()
     }
 
+    fn failure_text(output: &Self::Output) -> Option<String> {
+        output.as_ref().err().cloned()
+    }
+
     fn duplicate(&self) -> Option<Self> {
         Some(self.clone())
     }

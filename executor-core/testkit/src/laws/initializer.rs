@@ -109,7 +109,7 @@ pub fn panicking_initializer_breaks_the_pool<S: Subject>(lab: &Lab<S>) -> Verdic
 
 /// Law 104: an initializer that returns a failure breaks the pool, too, and is named.
 pub fn failing_initializer_breaks_the_pool<S: Subject>(lab: &Lab<S>) -> Verdict {
-    breaks_with(lab, Plan::Fail("no database".into()), "SetUp")
+    breaks_with(lab, Plan::Fail("no database".into()), "no database")
 }
 
 /// Law 104: a pool that is dropped while its initializer fails ends.
