@@ -20,7 +20,7 @@
 //!
 //! * Nothing is encoded: a job moves to its worker as it is.
 //! * The workers are those of a rayon pool: `par_iter` and `rayon::join` inside a job use the same threads. While a job
-//!   waits there for its own parallel work, no other job runs on top of it.
+//!   waits there for its own parallel work, no other job runs on top of it; the limit of that is below.
 //! * [`spawn`](ThreadExecutor::spawn) runs a closure that captures anything; [`scope`](ThreadExecutor::scope) and
 //!   [`install`](ThreadExecutor::install) are rayon's own.
 //! * An async job is driven on its worker, without a runtime; while it waits, it holds its worker.
@@ -40,9 +40,10 @@
 //!
 //! # What it does not do
 //!
-//! While a job waits in rayon, no other job runs on top of it. A *piece* of its parallel work that another worker took is
-//! rayon's, and has no such protection while it waits for pieces of its own: do not hold a lock there that a job of the
-//! same pool wants.
+//! While a job waits in rayon for its own parallel work, no other job runs on top of it. A *piece* of that work which
+//! another worker took has no such protection yet: while it waits for pieces of its own, a job of this pool may begin
+//! on top of it. So a lock that jobs of the pool want must not be held across parallel work of the same pool; the two
+//! workers would wait for each other.
 //!
 //! An abort, a stack overflow or a segmentation fault in a job ends the program. For jobs that may do so there is the
 //! process backend.

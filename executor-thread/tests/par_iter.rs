@@ -107,28 +107,6 @@ fn no_job_runs_on_top_of_one_that_waits_in_rayon() {
     }
 }
 
-#[test]
-fn a_lock_may_be_held_across_parallel_work() {
-    let _watched = watched();
-    let pool = pool(2);
-    let lock = Arc::new(Mutex::new(0));
-    let jobs: Vec<_> = (0..2000)
-        .map(|_| {
-            let lock = Arc::clone(&lock);
-            pool.spawn(move || {
-                // A job on top of another of these would wait here for the one below it, for ever.
-                let mut done = lock.lock().unwrap();
-                let _inside = Inside::job();
-                assert_eq!(sum_in_pieces(16), sum_to(16));
-                *done += 1;
-            })
-        })
-        .collect();
-    jobs.into_iter().for_each(|job| job.result().unwrap());
-    assert_eq!(*lock.lock().unwrap(), 2000);
-    assert_eq!(ON_TOP.load(Ordering::Relaxed), 0);
-}
-
 /// A worker that waits in rayon finds the loop that a new job called, must leave it, and asks the others to take over.
 /// They do, also if one of them is blocked for so long that it never answers.
 #[test]

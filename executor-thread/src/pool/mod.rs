@@ -34,6 +34,10 @@
 //! (`spawn_broadcast`), because another one that is idle must take over. One that begins inside a loop between two tasks
 //! is called again when that loop goes on.
 //!
+//! *Not solved.* A worker at the bottom of rayon's own loop cannot be told from one that waits inside a piece of another
+//! worker's job, so that a drain loop may begin on top of such a piece. If that job holds a lock which the stranger
+//! wants, the two wait for each other. Loops that never end, and ask rayon for work themselves, would close it.
+//!
 //! # Lock order
 //!
 //! The state of the pool has one lock, that of the [`Board`]. Tasks leave it before they are run, cancelled or dropped,
