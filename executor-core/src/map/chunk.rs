@@ -239,10 +239,10 @@ impl Share {
     }
 
     /// Completes the items that have not begun with errors like `error`.
-    pub(crate) fn fail(&self, error: &JobError) {
+    pub(crate) fn fail(&self, error: &JobError, tally: Option<&dyn Tally>) {
         for job in self.0.jobs() {
             if let Some(claim) = job.claim() {
-                claim.fail(error.to_another(), None);
+                claim.fail(error.to_another(), tally);
             }
         }
     }

@@ -356,5 +356,5 @@ impl Control for Pool {
 
 /// Completes `task` as a backend does that cannot run it.
 pub(crate) fn break_task(task: Task) {
-    task.fail(JobError::Broken { cause: "on purpose".to_owned() });
+    task.fail(JobError::Broken { cause: "on purpose".to_owned() }, None);
 }

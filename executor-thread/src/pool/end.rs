@@ -3,6 +3,7 @@
 use std::thread::Thread;
 use std::time::Instant;
 
+use executor_core::backend::Tally;
 use executor_core::{JobError, Shutdown};
 
 use super::Pool;
@@ -10,6 +11,7 @@ use crate::board::Board;
 use crate::buffer::Buffer;
 use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
+use crate::tally::Counts;
 
 impl Pool {
     /// Ends the rayon pool if this pool was shut down and nothing is left.
@@ -52,13 +54,15 @@ impl Pool {
         let mut board = self.lock();
         let mut failed = board.break_down(cause);
         failed.extend(self.buffers.iter().flat_map(Buffer::take_all));
-        // Counted before they are failed, so that who sees the failure sees it counted.
-        board.failed_unrun += failed.iter().filter(|task| !task.is_retry()).map(|task| task.jobs() as u64).sum::<u64>();
         let woken = self.room_was_made(&mut board);
         drop(board);
         self.room.notify_all();
         woken.wake();
-        failed.into_iter().for_each(|task| task.fail(JobError::Broken { cause: cause.to_owned() }));
+        let unrun = Unrun(&self.outside);
+        for task in failed {
+            let tally: &dyn Tally = if task.is_retry() { &self.outside } else { &unrun };
+            task.fail(JobError::Broken { cause: cause.to_owned() }, Some(tally));
+        }
         self.end_if_over(self.lock());
     }
 
@@ -84,5 +88,17 @@ impl Pool {
             let _ = thread.join();
         }
         0
+    }
+}
+
+/// Counts jobs that fail without having run: each is counted as begun too, so that the columns agree.
+struct Unrun<'a>(&'a Counts);
+
+impl Tally for Unrun<'_> {
+    fn begun(&self) {}
+
+    fn ended(&self, failed: bool) {
+        self.0.begun();
+        self.0.ended(failed);
     }
 }

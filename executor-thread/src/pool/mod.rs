@@ -184,10 +184,10 @@ impl Pool {
         let board = self.lock();
         let mut stats = Stats::default();
         stats.workers = self.workers;
-        stats.queued = board.accepted - sums.begun - board.cancelled - board.failed_unrun;
+        stats.queued = board.accepted - sums.begun - board.cancelled;
         stats.running = sums.begun - sums.finished - sums.failed;
         stats.finished = sums.finished;
-        stats.failed = sums.failed + board.failed_unrun;
+        stats.failed = sums.failed;
         stats.cancelled = board.cancelled;
         stats
     }
