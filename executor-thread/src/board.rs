@@ -38,6 +38,8 @@ pub(crate) struct Board {
     pub(crate) cancelled: u64,
     pub(crate) threads: usize,
     pub(crate) timer_runs: bool,
+    /// How many threads took out all that waited, and are not done with ending it.
+    pub(crate) clearing: usize,
 }
 
 /// Whom the caller is to wake, after the lock, because a task was pushed.
@@ -109,6 +111,7 @@ impl Board {
             cancelled: 0,
             threads: 0,
             timer_runs: false,
+            clearing: 0,
         }
     }
 
@@ -322,6 +325,7 @@ impl Board {
     pub(crate) fn shut_down(&mut self, mode: Shutdown) -> (Vec<Task>, Option<Thread>) {
         let mode = self.shutdown.map_or(mode, |before| before.max(mode));
         self.shutdown = Some(mode);
+        self.clearing += 1;
         let cancelled = if mode == Shutdown::Drain { Vec::new() } else { self.take_all() };
         (cancelled, self.wake_sentinel())
     }
@@ -329,6 +333,7 @@ impl Board {
     /// Refuses new tasks from now on, because of `cause`; gives those that waited, to be failed.
     pub(crate) fn break_down(&mut self, cause: &str) -> Vec<Task> {
         self.broken.get_or_insert_with(|| cause.to_owned());
+        self.clearing += 1;
         self.take_all()
     }
 
@@ -344,6 +349,10 @@ impl Board {
 
     /// True once the pool was shut down and nothing waits or runs.
     pub(crate) fn has_ended(&self) -> bool {
-        self.shutdown.is_some() && self.tokens == 0 && self.queue.tasks() == 0 && self.delayed.is_empty()
+        self.shutdown.is_some()
+            && self.tokens == 0
+            && self.clearing == 0
+            && self.queue.tasks() == 0
+            && self.delayed.is_empty()
     }
 }

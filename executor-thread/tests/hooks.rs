@@ -203,7 +203,8 @@ fn an_async_initializer_is_driven_to_its_end() {
     assert!(jobs.iter().all(|job| !job.is_done()));
     gate.open();
     assert!(jobs.into_iter().all(|job| job.result().unwrap() == Some(8)));
-    assert_eq!(log.len(), 2);
+    // The other worker may still be at it.
+    log.wait_for(2);
 }
 
 #[test]

@@ -46,7 +46,14 @@ impl Pool {
             self.threads.lock().to_unpark.iter().for_each(Thread::unpark);
         }
         self.with_tally(|tally| cancelled.into_iter().for_each(|task| task.cancel(tally)));
-        self.end_if_over(self.lock());
+        self.end_clearing();
+    }
+
+    /// All that this thread took out has ended: only now may the pool.
+    fn end_clearing(&self) {
+        let mut board = self.lock();
+        board.clearing -= 1;
+        self.end_if_over(board);
     }
 
     /// Fails every job that waits, and refuses those to come.
@@ -63,7 +70,7 @@ impl Pool {
             let tally: &dyn Tally = if task.is_retry() { &self.outside } else { &unrun };
             task.fail(JobError::Broken { cause: cause.to_owned() }, Some(tally));
         }
-        self.end_if_over(self.lock());
+        self.end_clearing();
     }
 
     pub(crate) fn is_shut_down(&self) -> bool {
