@@ -116,7 +116,7 @@ fn a_job_has_a_pool_of_its_own() {
 fn a_large_pool_works() {
     let _watched = watched();
     let pool = named_pool(200, "po-large");
-    assert_eq!(count_threads("po-large"), 200);
+    eventually("every thread has its name", || count_threads("po-large") == 200);
     let all_run = Arc::new(Barrier::new(200));
     let jobs: Vec<_> = (0..200)
         .map(|_| {
