@@ -176,6 +176,17 @@ impl Task {
         }
     }
 
+    /// Withdraws what no backend has accepted, so that none counts it.
+    pub(crate) fn withdraw(mut self) {
+        match self.take() {
+            Content::Pending(job) => {
+                job.withdraw(|| {});
+            }
+            Content::Share(share) => share.withdraw(),
+            Content::Claimed(_) | Content::Used => {}
+        }
+    }
+
     /// Forgets the task, whose job was taken back.
     pub(crate) fn defuse(mut self) {
         drop(self.take());

@@ -238,6 +238,13 @@ impl Share {
         }
     }
 
+    /// Withdraws the items of a chunk that no backend has accepted.
+    pub(crate) fn withdraw(&self) {
+        self.0.jobs().for_each(|job| {
+            job.withdraw(|| {});
+        });
+    }
+
     /// Completes the items that have not begun with errors like `error`.
     pub(crate) fn fail(&self, error: &JobError, tally: Option<&dyn Tally>) {
         for job in self.0.jobs() {

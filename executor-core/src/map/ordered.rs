@@ -231,6 +231,9 @@ where
 
 impl<B: Backend, F, I: Iterator, J: Job> Drop for Map<B, F, I, J> {
     fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            held.withdraw();
+        }
         for (place, stretch) in self.stretches.iter().enumerate() {
             stretch.cancel(if place == 0 { self.position } else { 0 });
         }

@@ -134,6 +134,9 @@ where
 
 impl<B: Backend, F, I: Iterator, J: Job> Drop for MapUnordered<B, F, I, J> {
     fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            held.withdraw();
+        }
         self.members.cancel();
     }
 }
