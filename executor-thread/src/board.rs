@@ -1,8 +1,8 @@
-//! What is under the one lock of a pool: the tasks that wait, the tokens of the loops, how far the pool has ended.
+//! What is under the one lock of a pool: the tasks that wait, which loops are awake, how far the pool has ended.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use executor_core::backend::{JobRef, Task};
 use executor_core::{JobError, Rejection, Shutdown};
@@ -18,8 +18,14 @@ pub(crate) struct Board {
     delayed_ever: u64,
     workers: usize,
     capacity: usize,
-    /// How many drain loops there are, running or on their way.
-    tokens: usize,
+    /// How many loops do not sleep in rayon.
+    awake: usize,
+    /// How many of those that sleep there were called, and have not come.
+    called: usize,
+    /// How many of these calls the caller has not passed on.
+    calls: usize,
+    /// When it passed the last one on.
+    passed_on: Option<Instant>,
     /// How many of them look for a task: the one that spins, and a sentinel that was called.
     looking: usize,
     /// How many of them run tasks so short that they come again within [`BATCH`](crate::buffer::BATCH).
@@ -33,7 +39,7 @@ pub(crate) struct Board {
     broken: Option<String>,
     /// Submitters that wait for room in the queue: threads, and async tasks.
     pub(crate) waiting_for_room: usize,
-    pub(crate) room_wakers: Vec<Waker>,
+    room_wakers: RoomWakers,
     pub(crate) accepted: u64,
     pub(crate) cancelled: u64,
     pub(crate) threads: usize,
@@ -48,8 +54,22 @@ pub(crate) struct Board {
 pub(crate) struct Call {
     /// The loop that sleeps here.
     pub(crate) sentinel: Option<Thread>,
-    /// How many loops to spawn; their tokens are out already.
-    pub(crate) loops: usize,
+    /// True if loops that sleep in rayon were called, so that the caller is to pass it on.
+    pub(crate) rings: bool,
+}
+
+/// How long a loop that was called may take to come, before the caller calls another: it may be inside a long piece of
+/// another job's parallel work. A model has no clock.
+const PATIENCE: Duration = if cfg!(executor_loom) { Duration::MAX } else { Duration::from_micros(100) };
+
+/// What a waker would wake; equal for the clones of one.
+type WakerKey = (usize, usize);
+
+/// Async tasks that wait for room, each of them once, however often it was polled.
+pub(crate) type RoomWakers = BTreeMap<WakerKey, Waker>;
+
+fn key_of(waker: &Waker) -> WakerKey {
+    (waker.data().addr(), std::ptr::from_ref(waker.vtable()).addr())
 }
 
 /// How many jobs the loops that run short tasks are left alone with.
@@ -97,7 +117,10 @@ impl Board {
             delayed_ever: 0,
             workers,
             capacity,
-            tokens: 0,
+            awake: 0,
+            called: 0,
+            calls: 0,
+            passed_on: None,
             looking: 0,
             quick: 0,
             sentinel: None,
@@ -106,7 +129,7 @@ impl Board {
             shutdown: None,
             broken: None,
             waiting_for_room: 0,
-            room_wakers: Vec::new(),
+            room_wakers: BTreeMap::new(),
             accepted: 0,
             cancelled: 0,
             threads: 0,
@@ -169,12 +192,56 @@ impl Board {
         if self.looking > 0 { Call::default() } else { self.call_loops(1) }
     }
 
-    /// Calls `wanted` loops: first the sentinel, then new ones as far as there are tokens.
+    /// Calls `wanted` loops: first the sentinel, then those that sleep in rayon, as far as there are such.
     fn call_loops(&mut self, wanted: usize) -> Call {
         let sentinel = self.wake_sentinel();
-        let loops = (wanted - usize::from(sentinel.is_some())).min(self.workers - self.tokens);
-        self.tokens += loops;
-        Call { sentinel, loops }
+        let loops = (wanted - usize::from(sentinel.is_some())).min(self.workers - self.awake - self.called);
+        self.called += loops;
+        self.calls += loops;
+        Call { sentinel, rings: loops > 0 }
+    }
+
+    /// One call for the caller to pass on: a new one, or a second one in place of a loop that does not come.
+    pub(crate) fn take_call(&mut self) -> bool {
+        let late = self.called > 0 && self.patience_ends().is_some_and(|ends| ends <= Instant::now());
+        if self.calls == 0 && !late {
+            return false;
+        }
+        self.calls = self.calls.saturating_sub(1);
+        self.passed_on = Some(Instant::now());
+        true
+    }
+
+    /// When the caller is to call another loop in place of one that did not come; `None` if all came.
+    pub(crate) fn patience_ends(&self) -> Option<Instant> {
+        self.passed_on.filter(|_| self.called > 0)?.checked_add(PATIENCE)
+    }
+
+    /// A loop comes back from rayon, called or not. False if it is to end, because the pool has.
+    pub(crate) fn awake(&mut self) -> bool {
+        if self.has_ended() {
+            return false;
+        }
+        self.called = self.called.saturating_sub(1);
+        // A call that nobody passed on is answered all the same.
+        self.calls = self.calls.min(self.called);
+        self.awake += 1;
+        true
+    }
+
+    /// A loop goes to sleep in rayon.
+    pub(crate) fn sleep(&mut self) {
+        self.awake -= 1;
+    }
+
+    /// Keeps the waker until there may be room. The one that wakes the same was there before, if it is given back.
+    pub(crate) fn notify_of_room(&mut self, waker: Waker) -> Option<Waker> {
+        self.room_wakers.insert(key_of(&waker), waker)
+    }
+
+    /// All that wait for room without a thread.
+    pub(crate) fn take_room_wakers(&mut self) -> RoomWakers {
+        std::mem::take(&mut self.room_wakers)
     }
 
     /// Says whether a loop runs short tasks, in place of what it said `before`.
@@ -182,7 +249,7 @@ impl Board {
         self.quick = self.quick - usize::from(before) + usize::from(now);
     }
 
-    /// Becomes the sentinel, who keeps its token and sleeps until it is called: one loop of a pool whose rayon side
+    /// Becomes the sentinel, who stays awake in the eyes of the others and sleeps until it is called: one loop of a pool whose rayon side
     /// nobody else uses. The answer says for how long it may sleep.
     pub(crate) fn stand_sentinel(&mut self, me: &Thread) -> Option<Watch> {
         if self.sentinel.is_some() || self.visitors > 0 || self.shutdown.is_some() || self.broken.is_some() {
@@ -190,7 +257,7 @@ impl Board {
         }
         self.watches += 1;
         self.sentinel = Some(Sentinel { thread: me.clone(), number: self.watches });
-        Some(Watch { number: self.watches, accepted: self.accepted, is_nap: self.tokens > 1 })
+        Some(Watch { number: self.watches, accepted: self.accepted, is_nap: self.awake > 1 })
     }
 
     /// True while the sentinel of this watch has not been called.
@@ -221,17 +288,6 @@ impl Board {
         self.visitors -= 1;
     }
 
-    /// One token for a loop that found its way here by itself, if one is left.
-    pub(crate) fn take_token(&mut self) -> bool {
-        let takes = self.tokens < self.workers;
-        self.tokens += usize::from(takes);
-        takes
-    }
-
-    pub(crate) fn give_token_back(&mut self) {
-        self.tokens -= 1;
-    }
-
     /// The task whose turn it is.
     pub(crate) fn pop(&mut self) -> Option<Next> {
         self.queue.pop()
@@ -248,7 +304,7 @@ impl Board {
 
     /// Moves tasks of one job each, whose turn it is, to `most` at the most and a fair share of what waits.
     pub(crate) fn pop_more(&mut self, most: usize, into: &mut VecDeque<Task>) {
-        let share = self.queue.tasks() / (2 * self.tokens.max(1));
+        let share = self.queue.tasks() / (2 * self.awake.max(1));
         self.queue.pop_some(most.min(share), into);
     }
 
@@ -256,7 +312,7 @@ impl Board {
         self.queue.jobs()
     }
 
-    /// True if a loop that found nothing may look for a while before it gives its token back.
+    /// True if a loop that found nothing may look for a while before it goes to sleep.
     pub(crate) fn begin_look(&mut self) -> bool {
         let looks = self.shutdown.is_none() && self.looking == 0;
         self.looking += usize::from(looks);
@@ -350,7 +406,7 @@ impl Board {
     /// True once the pool was shut down and nothing waits or runs.
     pub(crate) fn has_ended(&self) -> bool {
         self.shutdown.is_some()
-            && self.tokens == 0
+            && self.awake == 0
             && self.clearing == 0
             && self.queue.tasks() == 0
             && self.delayed.is_empty()

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::thread;
 
 use executor_core::backend::{Initializer, PoolId};
-use executor_core::{BuildError, Job};
+use executor_core::{BuildError, Job, Shutdown};
 use rayon::ThreadPoolBuilder;
 
+use crate::caller;
+use crate::drain;
 use crate::executor::ThreadExecutor;
 use crate::pool::Pool;
 use crate::worker::{self, Hooks};
 
-/// How often a loop that found nothing looks again before it gives its worker back to rayon, by default.
+/// How often a worker that found nothing looks again before it sleeps, by default.
 const LOOKS: u32 = 2000;
 
 /// Builds a [`ThreadExecutor`].
@@ -127,8 +129,14 @@ impl ThreadExecutorBuilder {
         let id = PoolId::new();
         let name = self.name.unwrap_or_else(|| format!("executor-{}", id.as_u64()));
         let pool = Pool::new(id, workers, self.queue_capacity, self.looks);
+        match caller::start(&pool, &name) {
+            Ok(caller) => pool.set_caller(caller),
+            Err(error) => return Err(BuildError::Start { worker: 0, cause: std::io::Error::other(error) }),
+        }
         let mut builder =
             ThreadPoolBuilder::new().num_threads(workers).thread_name(move |index| format!("{name}-{index}"));
+        let live = Arc::clone(&pool);
+        builder = builder.start_handler(move |_| drain::live(&live));
         if let Some(bytes) = self.stack_bytes {
             builder = builder.stack_size(bytes);
         }
@@ -147,6 +155,7 @@ impl ThreadExecutorBuilder {
                 Ok(ThreadExecutor::with_pool(pool))
             }
             Err(error) => {
+                pool.begin_shutdown(Shutdown::CancelPending);
                 pool.wait_ended(None);
                 let (worker, kind, text) = failed.unwrap_or((0, std::io::ErrorKind::Other, error.to_string()));
                 Err(BuildError::Start { worker, cause: std::io::Error::new(kind, text) })

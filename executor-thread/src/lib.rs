@@ -20,7 +20,8 @@
 //!
 //! * Nothing is encoded: a job moves to its worker as it is.
 //! * The workers are those of a rayon pool: `par_iter` and `rayon::join` inside a job use the same threads. While a job
-//!   waits there for its own parallel work, no other job runs on top of it; the limit of that is below.
+//!   waits there for its own parallel work, no other job begins on top of it or of a piece of it, so that a lock may be
+//!   held across parallel work.
 //! * [`spawn`](ThreadExecutor::spawn) runs a closure that captures anything; [`scope`](ThreadExecutor::scope) and
 //!   [`install`](ThreadExecutor::install) are rayon's own.
 //! * An async job is driven on its worker, without a runtime; while it waits, it holds its worker.
@@ -32,6 +33,8 @@
 //!   of a higher priority one of a lower goes.
 //! * *Blocking.* A job that blocks holds its own worker and nothing else. A job that follows a row of very short ones may
 //!   wait up to 0.1 ms longer than needed if one of them turns out to block.
+//! * *Threads.* A pool has its workers and one thread more, which only wakes workers that sleep. Back-off starts another
+//!   while jobs wait for their next attempt.
 //! * *Idle.* An idle pool uses no CPU. A worker that runs out of jobs looks again for some 20 µs before it sleeps; see
 //!   [`looks_before_sleep`](ThreadExecutorBuilder::looks_before_sleep).
 //! * *Bounded.* With [`queue_capacity`](ThreadExecutorBuilder::queue_capacity) a submit to a full queue waits, or is
@@ -39,11 +42,6 @@
 //! * *End.* After a shutdown every thread has ended, its exit hook included. See [`ThreadExecutor`] for the drop.
 //!
 //! # What it does not do
-//!
-//! While a job waits in rayon for its own parallel work, no other job runs on top of it. A *piece* of that work which
-//! another worker took has no such protection yet: while it waits for pieces of its own, a job of this pool may begin
-//! on top of it. So a lock that jobs of the pool want must not be held across parallel work of the same pool; the two
-//! workers would wait for each other.
 //!
 //! An abort, a stack overflow or a segmentation fault in a job ends the program. For jobs that may do so there is the
 //! process backend.
@@ -55,9 +53,9 @@ mod pool;
 
 mod board;
 mod buffer;
+mod caller;
 mod drain;
 mod queue;
-mod spawn;
 mod sync;
 mod tally;
 mod timer;

@@ -1,11 +1,11 @@
 //! Models of the queue's idle protocol and of the end of a pool. Loops are threads of the model; one that sleeps and is
 //! never called, or a task that is never run, is a deadlock, which loom reports.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use executor_core::backend::{Backend, Capabilities, Control, PoolId, Refused, Room, Task, closure_task};
+use executor_core::backend::{Backend, Capabilities, Control, PoolId, Refused, Room, Seat, Task, closure_task};
 use executor_core::{JobError, JobFuture, Rejection, Shutdown, Stats};
 use loom::thread;
 
@@ -16,19 +16,29 @@ use crate::pool::Pool;
 struct Handle {
     pool: Arc<Pool>,
     control: Arc<dyn Control>,
+    threads: Arc<Mutex<Vec<thread::JoinHandle<()>>>>,
 }
 
 impl Handle {
     fn new(workers: usize, capacity: Option<usize>) -> Self {
         let pool = Pool::new(PoolId::new(), workers, capacity, 0);
-        Handle { control: Arc::clone(&pool) as Arc<dyn Control>, pool }
+        let threads = (0..workers)
+            .map(|worker| {
+                let pool = Arc::clone(&pool);
+                thread::spawn(move || {
+                    let _seat = Seat::new(pool.id, worker).take();
+                    crate::drain::live(&pool);
+                })
+            })
+            .collect();
+        Handle { control: Arc::clone(&pool) as Arc<dyn Control>, pool, threads: Arc::new(Mutex::new(threads)) }
     }
 
-    /// Ends the pool, and waits until every loop has left its seat, with all that it dropped.
+    /// Ends the pool, and waits until every loop has ended, with all that it dropped.
     fn end(&self) {
         self.begin_shutdown(Shutdown::Drain);
-        while self.pool.free_seats.lock().len() < self.pool.stats().workers {
-            thread::yield_now();
+        for thread in std::mem::take(&mut *self.threads.lock().unwrap()) {
+            thread.join().unwrap();
         }
     }
 

@@ -9,7 +9,6 @@ mod imp {
     pub(crate) use std::sync::MutexGuard;
     pub(crate) use std::sync::atomic;
     pub(crate) use std::thread;
-    pub(crate) use std::thread_local as per_thread;
 
     /// Parks the calling thread until it is unparked, or `deadline` has come, or for no reason.
     pub(crate) fn park_until(deadline: Option<Instant>) {
@@ -69,14 +68,6 @@ mod imp {
     pub(crate) use loom::sync::MutexGuard;
     pub(crate) use loom::sync::atomic;
     pub(crate) use loom::thread;
-
-    /// Loom's, with the syntax of the standard one.
-    macro_rules! per_thread {
-        ($($(#[$attribute:meta])* static $name:ident: $type:ty = const { $init:expr };)*) => {
-            loom::thread_local! { $($(#[$attribute])* static $name: $type = $init;)* }
-        };
-    }
-    pub(crate) use per_thread;
 
     /// Models have no clock: a deadline never comes.
     pub(crate) fn park_until(_: Option<Instant>) {

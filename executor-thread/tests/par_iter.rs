@@ -107,8 +107,92 @@ fn no_job_runs_on_top_of_one_that_waits_in_rayon() {
     }
 }
 
-/// A worker that waits in rayon finds the loop that a new job called, must leave it, and asks the others to take over.
-/// They do, also if one of them is blocked for so long that it never answers.
+#[test]
+fn a_lock_may_be_held_across_parallel_work() {
+    let _watched = watched();
+    let pool = pool(2);
+    let lock = Arc::new(Mutex::new(0));
+    let jobs: Vec<_> = (0..2000)
+        .map(|_| {
+            let lock = Arc::clone(&lock);
+            pool.spawn(move || {
+                // A job on top of another of these would wait here for the one below it, for ever.
+                let mut done = lock.lock().unwrap();
+                let _inside = Inside::job();
+                assert_eq!(sum_in_pieces(16), sum_to(16));
+                *done += 1;
+            })
+        })
+        .collect();
+    jobs.into_iter().for_each(|job| job.result().unwrap());
+    assert_eq!(*lock.lock().unwrap(), 2000);
+    assert_eq!(ON_TOP.load(Ordering::Relaxed), 0);
+}
+
+/// Waits, awake, until the flag is raised.
+fn wait_for(flag: &AtomicBool) {
+    while !flag.load(Ordering::Acquire) {
+        thread::yield_now();
+    }
+}
+
+/// The other worker helps with a piece of a job, and has to wait in turn for a piece of that. A job that comes just then
+/// could want a lock that the first one holds, so it must not run there either.
+#[test]
+fn no_job_runs_on_top_of_a_piece_of_another_job() {
+    let _watched = watched();
+    let pool = pool(2);
+    for _ in 0..20 {
+        let flags: Arc<[AtomicBool; 3]> = Arc::default();
+        let theirs = Arc::clone(&flags);
+        let first = pool.spawn(move || {
+            let [piece_began, inner_began, submitted] = &*theirs;
+            let piece = || {
+                // The second worker is here, because the first waits for this flag.
+                piece_began.store(true, Ordering::Release);
+                let _inside = Inside::piece();
+                let inner = || {
+                    // The first worker is here, because the second waits for this flag. What the second one finds
+                    // while it waits for this half is the other job alone.
+                    inner_began.store(true, Ordering::Release);
+                    wait_for(submitted);
+                    (0..1000).for_each(|_| thread::yield_now());
+                };
+                rayon::join(|| wait_for(inner_began), inner);
+            };
+            rayon::join(|| wait_for(piece_began), piece);
+        });
+        wait_for(&flags[1]);
+        let other = pool.spawn(|| drop(Inside::job()));
+        flags[2].store(true, Ordering::Release);
+        first.result().unwrap();
+        other.result().unwrap();
+        assert_eq!(ON_TOP.load(Ordering::Relaxed), 0, "a job ran on top of a piece of another one");
+    }
+}
+
+/// The worker that is called first has slept longest, and is in a piece that does not end.
+#[test]
+fn a_job_does_not_wait_for_a_long_piece_while_a_worker_sleeps() {
+    let _watched = watched();
+    let pool = pool(4);
+    for _ in 0..20 {
+        let gate = Gate::new();
+        let [piece, own] = [gate.pass(), gate.pass()];
+        let busy = pool.spawn(move || rayon::join(|| own.go(), || piece.go()));
+        gate.wait_for(2);
+        // As many as there are workers that are free.
+        let jobs: Vec<_> = (0..2).map(|n| pool.spawn(move || n)).collect();
+        for (n, mut job) in jobs.into_iter().enumerate() {
+            assert_eq!(job.result_timeout(hang_guard()).unwrap(), n);
+        }
+        gate.open();
+        busy.result().unwrap();
+    }
+}
+
+/// A job that comes while a worker waits in rayon is taken over by an idle one, also if another is blocked for so long
+/// that it never comes.
 #[test]
 fn an_idle_worker_takes_over_though_another_one_is_blocked() {
     let _watched = watched();
@@ -124,18 +208,13 @@ fn an_idle_worker_takes_over_though_another_one_is_blocked() {
         for _ in 0..3 {
             theirs.wait();
             let [helps, ends]: [AtomicBool; 2] = Default::default();
-            let wait = |flag: &AtomicBool| {
-                while !flag.load(Ordering::Acquire) {
-                    thread::yield_now();
-                }
-            };
             let piece = || {
                 helps.store(true, Ordering::Release);
-                wait(&ends);
+                wait_for(&ends);
             };
             let own_half = || {
-                // The third worker is in the other half. A loop that is called now can be found here alone.
-                wait(&helps);
+                // The third worker is in the other half.
+                wait_for(&helps);
                 theirs.wait();
                 theirs.wait();
                 while rayon::yield_now() == Some(rayon::Yield::Executed) {}
@@ -145,7 +224,7 @@ fn an_idle_worker_takes_over_though_another_one_is_blocked() {
         }
     });
     for round in 0..3 {
-        // The third worker has given its token back. It may nap before, so it is looked at several times.
+        // The third worker sleeps. It may nap before, so it is looked at several times.
         let mut looks = 0;
         eventually("the third worker sleeps", || {
             looks = if all_asleep("pi-takes") { looks + 1 } else { 0 };

@@ -17,6 +17,9 @@ use executor_core::{BuildError, Executor, Shutdown, job};
 use executor_testkit::{Gate, Pass, eventually};
 use executor_thread::ThreadExecutor;
 
+/// The thread of a pool that runs no jobs, and only wakes its workers.
+const CALLER: usize = 1;
+
 /// The name of the thread, while as many jobs as the barrier counts run.
 fn thread_names(pool: &ThreadExecutor, workers: usize) -> BTreeSet<String> {
     let all_run = Arc::new(Barrier::new(workers));
@@ -68,18 +71,18 @@ fn a_worker_knows_its_number() {
 }
 
 #[test]
-fn a_saturated_pool_has_as_many_threads_as_workers() {
+fn a_saturated_pool_has_no_more_workers_than_asked_for() {
     let _watched = watched();
     let pool = named_pool(3, "wk-full");
     let gate = Gate::new();
     let jobs: Vec<_> = (0..15 * 3).map(|_| pool.submit(pass::job(gate.pass()))).collect();
     gate.wait_for(3);
-    assert_eq!(count_threads("wk-full-"), 3);
+    assert_eq!(count_threads("wk-full-"), 3 + CALLER);
     assert_eq!((pool.stats().running, pool.stats().queued), (3, 42));
     assert_eq!(gate.arrived(), 3);
     gate.open();
     assert!(jobs.into_iter().all(|job| job.result().unwrap().is_some()));
-    assert_eq!(count_threads("wk-full-"), 3);
+    assert_eq!(count_threads("wk-full-"), 3 + CALLER);
 }
 
 #[test]
@@ -89,7 +92,7 @@ fn jobs_one_after_another_need_no_further_thread() {
     let threads: BTreeSet<_> =
         (0..1000).map(|_| format!("{:?}", pool.spawn(|| thread::current().id()).result().unwrap())).collect();
     assert!(threads.len() <= 2, "{threads:?}");
-    assert_eq!(count_threads("wk-reuse-"), 2);
+    assert_eq!(count_threads("wk-reuse-"), 2 + CALLER);
 }
 
 #[test]

@@ -7,10 +7,11 @@ use executor_core::backend::{Control, JobRef, Refused, Retry, Room, Task};
 
 use super::{Pool, Woken};
 use crate::board::{Board, Call, Denied};
+use crate::drain::quietly;
 use crate::sync::atomic::Ordering;
 
 impl Pool {
-    pub(crate) fn accept(self: &Arc<Self>, task: Task, room: Room<'_>) -> Result<(), Refused> {
+    pub(crate) fn accept(&self, task: Task, room: Room<'_>) -> Result<(), Refused> {
         let mut task = Some(task);
         let mut board = self.lock();
         match board.admit(&mut task, false) {
@@ -29,15 +30,11 @@ impl Pool {
 
     /// Goes on with a task that was denied, as `room` allows.
     #[cold]
-    fn accept_denied(
-        self: &Arc<Self>,
-        mut task: Option<Task>,
-        mut denied: Denied,
-        room: Room<'_>,
-    ) -> Result<(), Refused> {
+    fn accept_denied(&self, mut task: Option<Task>, mut denied: Denied, room: Room<'_>) -> Result<(), Refused> {
         let above_bound = self.own_worker().is_some();
         // Cloning a waker is user code, so it comes before the lock.
         let mut waker = if let Room::Notify(waker) = room { Some(waker.clone()) } else { None };
+        let mut replaced = None;
         let mut board = self.lock();
         board.waiting_for_room += 1;
         let admitted = loop {
@@ -50,7 +47,7 @@ impl Pool {
                 Room::Wait => None,
                 Room::Until(deadline) if Instant::now() < deadline => Some(deadline),
                 _ => {
-                    board.room_wakers.extend(waker.take());
+                    replaced = waker.take().and_then(|waker| board.notify_of_room(waker));
                     break None;
                 }
             };
@@ -59,6 +56,8 @@ impl Pool {
         board.waiting_for_room -= 1;
         self.update_hint(&board);
         drop(board);
+        // Dropping one is user code too.
+        quietly(|| drop(replaced));
         match (admitted, task) {
             (Some(call), _) => {
                 self.answer(call);
@@ -70,32 +69,15 @@ impl Pool {
         }
     }
 
-    /// Wakes the loops that were called, and spawns those that are new.
+    /// Wakes the loops that were called.
     #[inline]
-    pub(super) fn answer(self: &Arc<Self>, call: Call) {
-        if call.sentinel.is_none() && call.loops == 0 {
-            return;
-        }
-        self.wake(call);
-    }
-
-    fn wake(self: &Arc<Self>, call: Call) {
+    pub(super) fn answer(&self, call: Call) {
         if let Some(sentinel) = call.sentinel {
             sentinel.unpark();
         }
-        #[cfg(executor_loom)]
-        crate::spawn::spawn_loops_in_model(self, call.loops);
-        #[cfg(not(executor_loom))]
-        if let Some(rayon) = self.rayon() {
-            (0..call.loops).for_each(|_| crate::spawn::spawn_loop(self, &rayon));
+        if call.rings {
+            self.bell.notify_all();
         }
-    }
-
-    /// Asks every worker to look at the queue.
-    pub(crate) fn broadcast(self: &Arc<Self>) {
-        let Some(rayon) = self.rayon() else { return };
-        let pool = Arc::clone(self);
-        rayon.spawn_broadcast(move |_| crate::drain::answer_broadcast(&pool));
     }
 
     /// Sees to the next attempt of a job.
@@ -113,7 +95,7 @@ impl Pool {
     }
 
     /// Puts a job in for its next attempt, and wakes workers that wait for it, because they can run it.
-    pub(crate) fn readmit(self: &Arc<Self>, task: Task) {
+    pub(crate) fn readmit(&self, task: Task) {
         let job = task.job().cloned();
         let mut board = self.lock();
         let readmitted = board.readmit(task);
@@ -143,6 +125,6 @@ impl Pool {
     pub(super) fn room_was_made(&self, board: &mut Board) -> Woken<'_> {
         self.update_hint(board);
         let room = (board.waiting_for_room > 0).then_some(&self.room);
-        Woken { room, wakers: std::mem::take(&mut board.room_wakers) }
+        Woken { room, wakers: board.take_room_wakers() }
     }
 }

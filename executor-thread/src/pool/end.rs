@@ -19,9 +19,11 @@ impl Pool {
         let over = board.has_ended();
         drop(board);
         if over {
-            // Dropping the rayon pool tells its threads to end, and does not wait for them.
-            let rayon = self.rayon.lock().take();
-            drop(rayon);
+            // Dropping a rayon pool tells its threads to end, and does not wait for them. A loop that sleeps keeps the
+            // pool of the caller until it has come.
+            let pools = (self.rayon.lock().take(), self.caller.lock().take());
+            drop(pools);
+            self.bell.notify_all();
             self.timer.notify_all();
             self.ended.notify_all();
         }

@@ -1,42 +1,36 @@
 //! The pool: what its handles, its workers and its futures share.
 //!
-//! # Tokens
+//! # Loops
 //!
-//! Jobs wait in our own queue. A *token* is the right to run a drain loop: a rayon job that takes tasks from the queue
-//! until it is empty. There are at most as many tokens as workers, and all of it is decided under one lock:
+//! Jobs wait in our own queue. Each worker has one *loop* at the bottom of its stack, as long as the pool lives: it takes
+//! tasks from the queue until that is empty, and then sleeps. All of it is decided under one lock:
 //!
 //! | who | under the lock | afterwards |
 //! |---|---|---|
-//! | submit | pushes; takes tokens, if there are more jobs than loops that look for one | spawns a loop for each token on rayon |
+//! | submit | pushes; calls loops, if there are more jobs than loops that look for one | wakes them |
 //! | loop | pops a task | runs it, comes again |
 //! | loop, queue empty | says that it looks | looks at a hint for a bounded time, comes again |
-//! | loop, queue still empty | gives its token back | returns to rayon, which sleeps |
+//! | loop, queue still empty | says that it sleeps | waits inside rayon, for a call or for a piece of parallel work |
 //! | the last such loop | becomes the sentinel | sleeps until a submit calls it |
 //!
-//! *A task that is pushed is run:* the push sees, under the lock, either fewer tokens than workers, and adds a loop; or
-//! all tokens out, and each loop comes to the lock again before it gives its token back, and finds the task; or enough
-//! loops that look, which come to the lock again too.
+//! *A task that is pushed is run:* the push sees, under the lock, either a loop that sleeps, and calls it; or none, and
+//! each loop comes to the lock again before it sleeps, and finds the task; or enough loops that look, which come to the
+//! lock again too. A call is counted until a loop comes, so that none is lost on one that was about to sleep.
+//!
+//! *Nothing on top of a job.* While a job waits in rayon for its own parallel work, its worker runs pieces of such work.
+//! A loop is no rayon job, and so never among them: no other job begins on top of this one, which may hold a lock that
+//! the other wants. How a loop that waits inside rayon is called: see [`caller`](crate::caller).
 //!
 //! *The sentinel.* To wake a worker through rayon takes some 20 µs more than to unpark a thread. So the last loop of an
-//! idle pool keeps its token and sleeps here. That takes a worker from rayon only while no job runs and nobody from
-//! outside uses rayon ([`Pool::visit`]), when there is nothing for it to do there; a closure that a job left in rayon is
-//! run before, or by the others.
+//! idle pool sleeps here. That takes a worker from rayon only while no job runs and nobody from outside uses rayon
+//! ([`Pool::visit`]), when there is nothing for it to do there; a closure that a job left in rayon is run before, or by
+//! the others.
 //!
 //! *Batches.* Where many short jobs wait, a loop takes some of them at one go, into a buffer of its own. What is in a
-//! buffer can be stolen: a loop leaves only when, under the lock, all buffers are empty, and they are filled only under
+//! buffer can be stolen: a loop sleeps only when, under the lock, all buffers are empty, and they are filled only under
 //! the lock. Whoever leaves tasks in a buffer sees to it that somebody is awake for them, should the first prove slow: a
 //! batch is at most half of what waits, so that the rest calls a loop or is left to a sentinel that naps; and a thief calls
 //! one.
-//!
-//! *A loop on top of a job.* While a job waits inside rayon for its own parallel work, its worker runs whatever rayon
-//! has, and that may be a drain loop. Such a loop takes nothing: a stranger's job on top of this one could want a lock
-//! that this one holds. It gives its token back and, if tasks wait, asks every worker of rayon to look
-//! (`spawn_broadcast`), because another one that is idle must take over. One that begins inside a loop between two tasks
-//! is called again when that loop goes on.
-//!
-//! *Not solved.* A worker at the bottom of rayon's own loop cannot be told from one that waits inside a piece of another
-//! worker's job, so that a drain loop may begin on top of such a piece. If that job holds a lock which the stranger
-//! wants, the two wait for each other. Loops that never end, and ask rayon for work themselves, would close it.
 //!
 //! # Lock order
 //!
@@ -55,7 +49,7 @@ use std::time::Duration;
 use executor_core::Stats;
 use executor_core::backend::{Capabilities, PoolId, Tally, current_seat};
 
-use crate::board::Board;
+use crate::board::{Board, RoomWakers};
 use crate::buffer::Buffer;
 use crate::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -71,7 +65,7 @@ pub(crate) struct Pool {
     board: Mutex<Board>,
     /// How many jobs wait, for loops that look; read without the lock, so that it may be a moment old.
     hint: AtomicUsize,
-    /// How often a loop that found nothing looks at the hint before it gives its token back.
+    /// How often a loop that found nothing looks at the hint before it goes to sleep.
     looks: u32,
     room: Condvar,
     ended: Condvar,
@@ -84,10 +78,10 @@ pub(crate) struct Pool {
     /// What is counted on threads that are no workers.
     outside: Counts,
     rayon: Mutex<Option<Arc<rayon::ThreadPool>>>,
+    caller: Mutex<Option<Arc<rayon::ThreadPool>>>,
+    /// Tells the caller that loops were called, or that the pool has ended.
+    bell: Condvar,
     threads: Mutex<Threads>,
-    /// The workers that no thread of the model is.
-    #[cfg(executor_loom)]
-    pub(crate) free_seats: Mutex<Vec<usize>>,
 }
 
 #[derive(Default)]
@@ -113,9 +107,9 @@ impl Pool {
             counts: (0..workers).map(|_| Counts::default()).collect(),
             outside: Counts::default(),
             rayon: Mutex::new(None),
+            caller: Mutex::new(None),
+            bell: Condvar::new(),
             threads: Mutex::new(Threads::default()),
-            #[cfg(executor_loom)]
-            free_seats: Mutex::new((0..workers).collect()),
         })
     }
 
@@ -123,9 +117,19 @@ impl Pool {
         *self.rayon.lock() = Some(Arc::new(rayon));
     }
 
+    pub(crate) fn set_caller(&self, caller: rayon::ThreadPool) {
+        *self.caller.lock() = Some(Arc::new(caller));
+    }
+
     /// The rayon pool; `None` once this pool has ended.
     pub(crate) fn rayon(&self) -> Option<Arc<rayon::ThreadPool>> {
         self.rayon.lock().clone()
+    }
+
+    /// The pool of the thread that calls sleeping loops; `None` once this pool has ended.
+    #[cfg(not(executor_loom))]
+    fn caller(&self) -> Option<Arc<rayon::ThreadPool>> {
+        self.caller.lock().clone()
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Board> {
@@ -197,7 +201,7 @@ impl Pool {
 #[must_use]
 struct Woken<'a> {
     room: Option<&'a Condvar>,
-    wakers: Vec<std::task::Waker>,
+    wakers: RoomWakers,
 }
 
 impl Woken<'_> {
@@ -205,7 +209,7 @@ impl Woken<'_> {
         if let Some(room) = self.room {
             room.notify_all();
         }
-        for waker in self.wakers {
+        for waker in self.wakers.into_values() {
             crate::drain::quietly(|| waker.wake());
         }
     }

@@ -1,6 +1,5 @@
 //! The steps of a drain loop: the next task, the tasks of others, a look around, and the way to bed.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Pool;
@@ -34,12 +33,7 @@ fn pause(look: u32) {
 impl Pool {
     /// The task whose turn it is, and more of the like into the worker's buffer. Drops the chunk at `finished`, of which
     /// no item waits.
-    pub(crate) fn next(
-        self: &Arc<Self>,
-        worker: usize,
-        finished: Option<Place>,
-        batch: &mut BatchSize,
-    ) -> Option<Next> {
+    pub(crate) fn next(&self, worker: usize, finished: Option<Place>, batch: &mut BatchSize) -> Option<Next> {
         if let Some(task) = self.buffers[worker].pop() {
             return Some(Next { task, stays: None });
         }
@@ -82,7 +76,7 @@ impl Pool {
 
     /// Takes some of what another loop took and has not begun. All of it under the lock of the board, so that a shutdown
     /// finds every task either in a buffer or begun.
-    pub(crate) fn steal(self: &Arc<Self>, worker: usize) -> Option<Next> {
+    pub(crate) fn steal(&self, worker: usize) -> Option<Next> {
         let mut others = (1..self.workers).map(|offset| &self.buffers[(worker + offset) % self.workers]);
         let other = others.find(|buffer| !buffer.is_empty())?;
         let mut board = self.lock();
@@ -120,15 +114,15 @@ impl Pool {
         }
     }
 
-    /// Gives the token back, which is the end of the loop; or sleeps as the sentinel until it is called, and says for how
-    /// long it slept.
+    /// Says that the loop goes to sleep in rayon; or sleeps as the sentinel until it is called, and says for how long it
+    /// slept.
     pub(crate) fn leave(&self) -> Option<Duration> {
         let mut board = self.lock();
         if self.tasks_wait(&board) {
             return Some(Duration::ZERO);
         }
         let Some(watch) = board.stand_sentinel(&thread::current()) else {
-            board.give_token_back();
+            board.sleep();
             self.end_if_over(board);
             return None;
         };
@@ -139,7 +133,7 @@ impl Pool {
                 if board.end_nap(watch) || self.tasks_wait(&board) {
                     return Some(began.elapsed());
                 }
-                board.give_token_back();
+                board.sleep();
                 self.end_if_over(board);
                 return None;
             }
@@ -157,28 +151,40 @@ impl Pool {
         board.jobs_wait() || !self.buffers.iter().all(Buffer::is_empty)
     }
 
-    /// Gives back the token of a loop that cannot run where rayon began it; true if tasks wait, so that another worker must
-    /// take over.
-    pub(crate) fn leave_nested(&self) -> bool {
+    /// Waits inside rayon, where the worker helps with the parallel work of others, until the loop is called. False if it
+    /// is to end, because the pool has.
+    pub(crate) fn sleep_in_rayon(&self) -> bool {
+        self.wait_for_call();
+        self.lock().awake()
+    }
+
+    #[cfg(not(executor_loom))]
+    fn wait_for_call(&self) {
+        if let Some(caller) = self.caller() {
+            caller.install(|| self.pass_call_on());
+        }
+    }
+
+    /// Models have no rayon: each loop waits for itself.
+    #[cfg(executor_loom)]
+    fn wait_for_call(&self) {
+        self.pass_call_on();
+    }
+
+    /// Returns when a loop is to wake.
+    fn pass_call_on(&self) {
         let mut board = self.lock();
-        board.give_token_back();
-        let tasks_wait = self.tasks_wait(&board);
+        while !board.has_ended() && !board.take_call() {
+            let patience_ends = board.patience_ends();
+            board = self.bell.wait_until(board, patience_ends);
+        }
+    }
+
+    /// A loop of this pool is gone for good, and the pool is broken.
+    pub(crate) fn lose_worker(&self) {
+        let mut board = self.lock();
+        board.sleep();
         self.end_if_over(board);
-        tasks_wait
-    }
-
-    /// Calls a loop in place of one that began inside this one, if tasks wait.
-    pub(crate) fn call_again(self: &Arc<Self>) {
-        let mut board = self.lock();
-        let call = if self.tasks_wait(&board) { board.call_one() } else { Call::default() };
-        drop(board);
-        self.answer(call);
-    }
-
-    /// One token for a worker that was asked to look, if tasks wait and a token is left.
-    pub(crate) fn take_token(&self) -> bool {
-        let mut board = self.lock();
-        self.tasks_wait(&board) && board.take_token()
     }
 
     pub(crate) fn tally(&self, worker: usize) -> Own<'_> {
