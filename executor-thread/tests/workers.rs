@@ -168,7 +168,8 @@ fn a_stack_beyond_all_memory_is_an_error() {
             Err(BuildError::Start { worker, .. }) => assert_eq!(worker, 0),
             other => panic!("a stack of {bytes} bytes: {other:?}"),
         }
-        assert_eq!(count_threads("wk-huge"), 0);
+        // The system takes a thread off its list a moment after it was joined.
+        eventually("the caller is gone", || count_threads("wk-huge") == 0);
     }
 }
 
