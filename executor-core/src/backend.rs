@@ -17,8 +17,11 @@ use crate::error::{DuplicateJobName, JobError, Rejection};
 use crate::stats::Stats;
 
 pub use crate::context::{Seat, SeatGuard, current_seat};
+pub use crate::guest::Guests;
 pub use crate::initializer::Initializer;
 pub use crate::job_ref::{Claim, JobRef};
+pub use crate::parcel::{Arrived, Callbacks, Landed, Parcel, RunOptions, Slice};
+pub use crate::registry::{Table, table};
 pub use crate::run::{Ran, Retry, Tally};
 pub use crate::state::PoolId;
 pub use crate::task::{Task, closure_task};
@@ -96,6 +99,25 @@ pub trait Control: Send + Sync {
     fn encodes(&self) -> bool {
         false
     }
+
+    /// True if the jobs of this pool leave this process. Each is then encoded by whoever submits it, and the task is a
+    /// [`Parcel`].
+    fn travels(&self) -> bool {
+        false
+    }
+
+    /// True if a job that is pending in its cell has been begun elsewhere.
+    fn begun_elsewhere(&self, _job: &JobRef) -> bool {
+        false
+    }
+
+    /// How far a job has come that runs elsewhere, as it told there.
+    fn progress_elsewhere(&self, _job: &JobRef) -> Option<(u64, u64)> {
+        None
+    }
+
+    /// The job that runs on this thread told how far it has come: for a worker that passes it on.
+    fn progressed(&self, _job: &JobRef, _done: u64, _total: u64) {}
 
     /// True once every running job of the pool is asked to stop, by [`Shutdown::Kill`].
     fn is_stopping(&self) -> bool;

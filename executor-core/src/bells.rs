@@ -1,5 +1,6 @@
 //! Whoever waits for a job: threads, wakers, sets of futures, callbacks.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -21,7 +22,7 @@ pub(crate) enum Waiter {
 }
 
 impl Waiter {
-    fn ring(self, job: &JobRef) {
+    pub(crate) fn ring(self, job: &JobRef) {
         match self {
             Waiter::Thread(thread) => thread.unpark(),
             Waiter::Task(waker) => quietly(|| waker.wake()),
@@ -45,8 +46,9 @@ struct Hung {
 #[derive(Default)]
 struct More {
     waiters: Vec<Waiter>,
-    /// Async jobs that wait to be asked to stop.
-    stop: Vec<Waker>,
+    /// Those that wait to be asked to stop, by a number of theirs.
+    stop: BTreeMap<u64, Waker>,
+    stop_ever: u64,
     /// How far the job has come, as it told.
     progress: Option<(u64, u64)>,
 }
@@ -72,6 +74,23 @@ impl Bells {
         } else {
             hung.more.get_or_insert_default().waiters.push(waiter);
         }
+    }
+
+    /// Rings those that are threads, and gives the others, which are code of the user's.
+    pub(crate) fn ring_threads(&self) -> Vec<Waiter> {
+        let (first, more) = {
+            let mut hung = self.0.lock();
+            (hung.first.take(), hung.more.as_mut().map(|more| std::mem::take(&mut more.waiters)))
+        };
+        let mut others = Vec::new();
+        for waiter in first.into_iter().chain(more.into_iter().flatten()) {
+            match waiter {
+                Waiter::Thread(thread) => thread.unpark(),
+                Waiter::Member(set, index) => others.extend(set.push_quietly(index).map(Waiter::Task)),
+                other => others.push(other),
+            }
+        }
+        others
     }
 
     /// Rings all, in order.
@@ -127,17 +146,26 @@ impl Bells {
         }
     }
 
-    /// Wakes `waker` when the job is asked to stop. The caller then looks whether it was asked already.
-    pub(crate) fn hang_stop(&self, waker: &Waker) {
+    /// Wakes `waker` when the job is asked to stop, in place of the one that hangs at `place`. The caller then looks
+    /// whether it was asked already.
+    pub(crate) fn hang_stop(&self, place: &mut Option<u64>, waker: &Waker) {
         // Cloning and dropping a waker are user code, so they come outside the lock.
-        let mut new = Some(waker.clone());
+        let new = waker.clone();
         let mut hung = self.0.lock();
-        let stop = &mut hung.more.get_or_insert_default().stop;
-        if !stop.iter().any(|known| known.will_wake(waker)) {
-            stop.extend(new.take());
-        }
+        let more = hung.more.get_or_insert_default();
+        let number = *place.get_or_insert_with(|| {
+            more.stop_ever += 1;
+            more.stop_ever
+        });
+        let old = more.stop.insert(number, new);
         drop(hung);
-        quietly(|| drop(new));
+        quietly(|| drop(old));
+    }
+
+    /// Takes out what hangs at `place`.
+    pub(crate) fn forget_stop(&self, place: u64) {
+        let old = self.0.lock().more.as_mut().and_then(|more| more.stop.remove(&place));
+        quietly(|| drop(old));
     }
 
     pub(crate) fn set_progress(&self, done: u64, total: u64) {
@@ -151,7 +179,7 @@ impl Bells {
     /// Tells those who wait to be asked to stop.
     pub(crate) fn ring_stop(&self) {
         let wakers = self.0.lock().more.as_mut().map(|more| std::mem::take(&mut more.stop));
-        for waker in wakers.into_iter().flatten() {
+        for waker in wakers.into_iter().flat_map(BTreeMap::into_values) {
             quietly(|| waker.wake());
         }
     }

@@ -28,15 +28,24 @@ impl Completion {
 
     /// Tells that member `index` is done.
     pub(crate) fn push(&self, index: u32) {
+        if let Some(waker) = self.push_quietly(index) {
+            quietly(|| waker.wake());
+        }
+    }
+
+    /// Tells that member `index` is done; gives the waker of an async consumer, which is code of the user's.
+    pub(crate) fn push_quietly(&self, index: u32) -> Option<Waker> {
         let consumer = {
             let mut ready = self.0.lock();
             ready.indices.push_back(index);
             ready.consumer.take()
         };
-        match consumer {
-            Some(Consumer::Thread(thread)) => thread.unpark(),
-            Some(Consumer::Task(waker)) => quietly(|| waker.wake()),
-            None => {}
+        match consumer? {
+            Consumer::Thread(thread) => {
+                thread.unpark();
+                None
+            }
+            Consumer::Task(waker) => Some(waker),
         }
     }
 

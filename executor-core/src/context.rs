@@ -186,7 +186,7 @@ impl JobContext {
     /// Dropping it loses nothing.
     #[must_use = "futures do nothing unless they are awaited"]
     pub fn stopped(&self) -> Stopped {
-        Stopped { job: self.job.clone() }
+        Stopped { job: self.job.clone(), place: None }
     }
 
     /// How much of the run limit is left; `None` without one.
@@ -200,6 +200,7 @@ impl JobContext {
     pub fn progress(&self, done: u64, total: u64) {
         if let Some(job) = &self.job {
             job.record().bells.set_progress(done, total);
+            job.record().control.progressed(job, done, total);
         }
     }
 
@@ -238,19 +239,30 @@ impl fmt::Debug for JobContext {
 #[derive(Debug)]
 pub struct Stopped {
     job: Option<JobRef>,
+    /// Where its waker hangs.
+    place: Option<u64>,
 }
 
 impl Future for Stopped {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(job) = &self.job else { return Poll::Pending };
+        let Stopped { job, place } = self.get_mut();
+        let Some(job) = job else { return Poll::Pending };
         if job.should_stop() {
             return Poll::Ready(());
         }
-        job.record().bells.hang_stop(cx.waker());
+        job.record().bells.hang_stop(place, cx.waker());
         // Looked at again: the request may have come before the waker hung there.
         if job.should_stop() { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        if let (Some(job), Some(place)) = (&self.job, self.place) {
+            job.record().bells.forget_stop(place);
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::map::{Map, MapOptions, MapUnordered};
 use crate::options::{JobOptions, Priority, Retries};
 use crate::payload::JobPayload;
 use crate::stats::Stats;
-use crate::task::new_task;
+use crate::submission::Submission;
 
 /// An executor: give it jobs, get futures.
 ///
@@ -49,11 +49,8 @@ pub trait Executor: Backend {
     ///
     /// With a bounded queue that is full, until there is room. A worker of the same pool does not wait for room.
     fn submit<J: Job>(&self, job: J) -> JobFuture<J::Output> {
-        let (task, cell) = new_task(JobPayload(job), None, Arc::clone(self.control()));
-        if let Err(refused) = self.accept(task, Room::Wait) {
-            refused.fail();
-        }
-        JobFuture::new(cell)
+        let submission = Submission::new(JobPayload(job), None, Arc::clone(self.control()));
+        JobFuture::new(submission.offer(self, Room::Wait))
     }
 
     /// [`submit`](Executor::submit) with options. One that the backend cannot honour is the future's error, and names
@@ -64,10 +61,13 @@ pub trait Executor: Backend {
     /// As [`submit`](Executor::submit).
     fn submit_with<J: Job>(&self, job: J, options: JobOptions) -> JobFuture<J::Output> {
         let unsupported = unsupported(self, &options);
-        let (task, cell) = new_task(JobPayload(job), Some(options), Arc::clone(self.control()));
-        let refused = match unsupported {
-            Some(option) => Err(Refused::new(task, JobError::Rejected(Rejection::Unsupported { option }))),
-            None => self.accept(task, Room::Wait),
+        let Submission { task, cell } = Submission::new(JobPayload(job), Some(options), Arc::clone(self.control()));
+        let refused = match (task, unsupported) {
+            (Some(task), Some(option)) => {
+                Err(Refused::new(task, JobError::Rejected(Rejection::Unsupported { option })))
+            }
+            (Some(task), None) => self.accept(task, Room::Wait),
+            (None, _) => Ok(()),
         };
         if let Err(refused) = refused {
             refused.fail();
@@ -81,10 +81,21 @@ pub trait Executor: Backend {
     ///
     /// If the queue is full or the executor takes no more jobs; the error has the job.
     fn try_submit<J: Job>(&self, job: J) -> Result<JobFuture<J::Output>, TrySubmitError<J>> {
-        let (task, cell) = new_task(JobPayload(job), None, Arc::clone(self.control()));
-        let Err(refused) = self.accept(task, Room::Now) else { return Ok(JobFuture::new(cell)) };
+        let control = Arc::clone(self.control());
+        let payload = JobPayload(job);
+        let (kept, submission) = if control.travels() {
+            let submission = Submission::encoded(&payload, None, control);
+            (Some(payload), submission)
+        } else {
+            (None, Submission::new(payload, None, control))
+        };
+        let Submission { task, cell } = submission;
+        let Some(Err(refused)) = task.map(|task| self.accept(task, Room::Now)) else {
+            crate::panic::drop_quietly(kept);
+            return Ok(JobFuture::new(cell));
+        };
         let (task, error) = refused.into_parts();
-        let job = cell.reclaim();
+        let job = kept.or_else(|| cell.reclaim());
         task.defuse();
         match job {
             Some(JobPayload(job)) => Err(TrySubmitError::new(job, error)),
@@ -102,8 +113,7 @@ pub trait Executor: Backend {
     where
         Self: Sync,
     {
-        let (task, cell) = new_task(JobPayload(job), None, Arc::clone(self.control()));
-        let mut task = Some(task);
+        let Submission { mut task, cell } = Submission::new(JobPayload(job), None, Arc::clone(self.control()));
         let mut cell = Some(cell);
         poll_fn(move |cx| {
             if let Some(offered) = task.take()

@@ -49,7 +49,7 @@ impl<T: 'static> JobFuture<T> {
     /// How far the job has come.
     #[must_use]
     pub fn state(&self) -> JobState {
-        self.cell.state(0).job_state()
+        self.job().state()
     }
 
     /// True if the job ended or was cancelled.

@@ -55,7 +55,8 @@ impl JobHandle {
     /// much.
     #[must_use]
     pub fn progress(&self) -> Option<(u64, u64)> {
-        self.job.record().bells.progress()
+        let record = self.job.record();
+        record.control.progress_elsewhere(&self.job).or_else(|| record.bells.progress())
     }
 
     /// Cancels the job if it has not begun; true if it never ran and never will.

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::drive::drive;
+use crate::error::JobError;
 use crate::job::{Job, Work};
 use crate::panic::catch;
 use crate::payload::{JobPayload, Payload};
+use crate::registry::JobEntry;
 
 /// A job that every worker of a pool runs before its first. It usually leaves something for the jobs with
 /// [`JobContext::set_worker_state`](crate::JobContext::set_worker_state).
@@ -14,19 +16,43 @@ use crate::payload::{JobPayload, Payload};
 pub struct Initializer {
     name: &'static str,
     run: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
+    encode: Arc<dyn Fn() -> Result<Vec<u8>, JobError> + Send + Sync>,
+    entry: &'static JobEntry,
 }
 
 impl Initializer {
     /// An initializer that runs a copy of `job` in each worker.
     pub fn new<J: Job + Sync>(job: J) -> Self {
-        let payload = JobPayload(job);
+        let payload = Arc::new(JobPayload(job));
+        let encoded = Arc::clone(&payload);
         Initializer {
             name: JobPayload::<J>::name(),
             run: Arc::new(move || {
                 let JobPayload(copy) = payload.duplicate().map_err(|error| error.to_string())?;
                 run_once(copy)
             }),
+            encode: Arc::new(move || encoded.encode()),
+            entry: J::entry(),
         }
+    }
+
+    /// What it is, and its encoded arguments, for workers that run elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`JobError::Encode`] if it cannot be encoded.
+    pub fn encode(&self) -> Result<(&'static JobEntry, Vec<u8>), JobError> {
+        Ok((self.entry, (self.encode)()?))
+    }
+
+    /// Runs an initializer that came from elsewhere on the calling thread, which is on its
+    /// [`Seat`](crate::backend::Seat).
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Initializer::run), and if it cannot be decoded.
+    pub fn run_encoded(entry: &JobEntry, arguments: &[u8]) -> Result<(), String> {
+        (entry.initialize)(arguments).map_err(|cause| failure(entry.name(), &cause))
     }
 
     /// Runs it on the calling thread, which is on its [`Seat`](crate::backend::Seat).
@@ -35,11 +61,15 @@ impl Initializer {
     ///
     /// What it came to if it panicked, returned a failure such as `Err`, or could not be copied for this worker.
     pub fn run(&self) -> Result<(), String> {
-        (self.run)().map_err(|cause| format!("the initializer `{}` failed: {cause}", self.name))
+        (self.run)().map_err(|cause| failure(self.name, &cause))
     }
 }
 
-fn run_once<J: Job>(job: J) -> Result<(), String> {
+fn failure(name: &str, cause: &str) -> String {
+    format!("the initializer `{name}` failed: {cause}")
+}
+
+pub(crate) fn run_once<J: Job>(job: J) -> Result<(), String> {
     let output = catch(
         || JobPayload::<J>::name().to_owned(),
         || match job.start() {

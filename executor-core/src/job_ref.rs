@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::backend::{Ran, Tally};
 use crate::bells::Waiter;
 use crate::cell::{State, Ticket};
 use crate::error::JobError;
 use crate::options::Priority;
+use crate::parcel::{Arrived, Callbacks, Landed};
 use crate::record::Record;
 use crate::state::{JobId, JobState};
 
@@ -34,6 +35,12 @@ pub(crate) trait AnyCell: Send + Sync {
 
     /// Completes the job that `ticket` opens with an error.
     fn fail(self: Arc<Self>, index: u32, ticket: Ticket, error: JobError, tally: Option<&dyn Tally>);
+
+    /// Ends an attempt of the job that `ticket` opens, which ran elsewhere.
+    fn arrive(self: Arc<Self>, index: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally) -> Landed;
+
+    /// Takes in how long some jobs of a chunk took elsewhere.
+    fn learn(&self, _items: u32, _took: Duration) {}
 
     /// Completes a job between two attempts with what came of the last one.
     fn give_up(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally);
@@ -94,10 +101,32 @@ impl JobRef {
         self.cell.name()
     }
 
+    /// Which item of its chunk the job is; 0 for a job that was submitted alone.
+    #[must_use]
+    pub fn item(&self) -> u32 {
+        self.index
+    }
+
     /// How far the job has come.
     #[must_use]
     pub fn state(&self) -> JobState {
-        self.state_word().job_state()
+        let state = self.state_word().job_state();
+        if state == JobState::Pending && self.record().control.begun_elsewhere(self) {
+            return JobState::Running;
+        }
+        state
+    }
+
+    /// True if the job ended or was cancelled.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.state_word().is_done()
+    }
+
+    /// How long the present attempt may run; `None` without a limit.
+    #[must_use]
+    pub fn run_limit(&self) -> Option<Duration> {
+        self.record().details()?.options.run_limit
     }
 
     /// Where the backend keeps the task, as it told with [`Task::set_place`](crate::backend::Task::set_place).
@@ -141,6 +170,13 @@ impl JobRef {
     /// Wakes those who wait for this job on a worker of its pool, so that they look whether they can run it.
     pub fn nudge(&self) {
         self.record().bells.nudge();
+    }
+
+    /// Rings the threads that wait for the job, which is done, if `waited`. What is left is code of the user's, and so is
+    /// the report of a failure that nobody reads.
+    pub(crate) fn ring_threads(self, waited: bool) -> Option<Callbacks> {
+        let others = if waited { self.record().bells.ring_threads() } else { Vec::new() };
+        (!others.is_empty() || self.state_word().is_failed()).then(|| Callbacks::new(self, others))
     }
 
     /// Rings the bells of the job, which is done.
@@ -198,7 +234,9 @@ impl Claim {
         Claim { begun: Some((job, ticket)) }
     }
 
-    pub(crate) fn job(&self) -> Option<&JobRef> {
+    /// The job.
+    #[must_use]
+    pub fn job(&self) -> Option<&JobRef> {
         self.begun.as_ref().map(|(job, _)| job)
     }
 
@@ -218,8 +256,17 @@ impl Claim {
         }
     }
 
+    /// Ends the attempt of a job that ran elsewhere, with what came of it: the job is done, or will be tried again. Threads
+    /// that wait for it are woken here and now; code of the user's is left to the caller.
+    pub fn arrive(mut self, outcome: Arrived, tally: &dyn Tally) -> Landed {
+        match self.begun.take() {
+            Some((JobRef { cell, index, .. }, ticket)) => cell.arrive(index, ticket, outcome, tally),
+            None => Landed { retry: None, callbacks: None },
+        }
+    }
+
     /// Completes a job between two attempts with what came of the last one.
-    pub(crate) fn give_up(mut self, tally: &dyn Tally) {
+    pub fn give_up(mut self, tally: &dyn Tally) {
         if let Some((JobRef { cell, index, .. }, ticket)) = self.begun.take() {
             cell.give_up(index, ticket, tally);
         }

@@ -15,7 +15,6 @@ use crate::options::Priority;
 use crate::payload::ClosurePayload;
 use crate::single::Single;
 use crate::state::JobState;
-use crate::task::new_task;
 
 /// A pool that only hangs on tasks. Whoever runs this model's tasks is its worker.
 struct Bare {
@@ -84,7 +83,8 @@ fn submit(helps: bool, runs: &Counter, drops: &Counter) -> (Task, JobFuture<u32>
         runs.add();
         7
     });
-    let (task, cell) = new_task(ClosurePayload(closure), None, Arc::new(Bare { helps }));
+    let cell = Single::new(ClosurePayload(closure), None, Arc::new(Bare { helps }));
+    let task = Task::pending(JobRef::new(Arc::clone(&cell), 0));
     (task, JobFuture::new(Arc::clone(&cell)), cell)
 }
 

@@ -4,6 +4,7 @@ use crate::codec;
 use crate::error::{JobError, job_name};
 use crate::job::{Job, Work};
 use crate::panic;
+use crate::registry::JobEntry;
 
 /// Something that runs once and gives a value: the part of [`Job`] that needs no serde.
 pub(crate) trait Payload: Send + Sized + 'static {
@@ -21,12 +22,29 @@ pub(crate) trait Payload: Send + Sized + 'static {
 
     fn name() -> &'static str;
 
-    fn encode(&self) -> Result<Vec<u8>, JobError>;
+    /// The entry in the table of jobs; `None` for what stays in this process.
+    fn entry() -> Option<&'static JobEntry>;
+
+    fn encode(&self) -> Result<Vec<u8>, JobError> {
+        let mut bytes = Vec::new();
+        self.encode_into(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Encodes behind what `buffer` holds. After an error the buffer is as it was.
+    fn encode_into(&self, buffer: &mut Vec<u8>) -> Result<(), JobError>;
 
     /// What arrives where these encoded arguments are sent.
     fn decode(bytes: &[u8]) -> Result<Self, JobError>;
 
-    fn encode_output(output: &Self::Output) -> Result<Vec<u8>, JobError>;
+    fn encode_output(output: &Self::Output) -> Result<Vec<u8>, JobError> {
+        let mut bytes = Vec::new();
+        Self::encode_output_into(output, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// As [`encode_into`](Payload::encode_into).
+    fn encode_output_into(output: &Self::Output, buffer: &mut Vec<u8>) -> Result<(), JobError>;
 
     fn decode_output(bytes: &[u8]) -> Result<Self::Output, JobError>;
 }
@@ -62,16 +80,20 @@ impl<J: Job> Payload for JobPayload<J> {
         job_name::<J>()
     }
 
-    fn encode(&self) -> Result<Vec<u8>, JobError> {
-        encode::<J>(&self.0, Part::Arguments)
+    fn entry() -> Option<&'static JobEntry> {
+        Some(J::entry())
+    }
+
+    fn encode_into(&self, buffer: &mut Vec<u8>) -> Result<(), JobError> {
+        encode_into::<J>(&self.0, Part::Arguments, buffer)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, JobError> {
         decode::<J, J>(bytes, Part::Arguments).map(JobPayload)
     }
 
-    fn encode_output(output: &J::Output) -> Result<Vec<u8>, JobError> {
-        encode::<J>(output, Part::Output)
+    fn encode_output_into(output: &J::Output, buffer: &mut Vec<u8>) -> Result<(), JobError> {
+        encode_into::<J>(output, Part::Output, buffer)
     }
 
     fn decode_output(bytes: &[u8]) -> Result<J::Output, JobError> {
@@ -96,10 +118,14 @@ impl Part {
 }
 
 /// Encodes a part of a job. A panic in the user's `Serialize` is an error like any other.
-fn encode<J: Job>(value: &impl serde::Serialize, part: Part) -> Result<Vec<u8>, JobError> {
-    let encoded = panic::catch(|| job_name::<J>().to_owned(), || codec::encode(value));
+fn encode_into<J: Job>(value: &impl serde::Serialize, part: Part, buffer: &mut Vec<u8>) -> Result<(), JobError> {
+    let before = buffer.len();
+    let encoded = panic::catch(|| job_name::<J>().to_owned(), || codec::encode_into(value, buffer));
+    if encoded.is_err() {
+        buffer.truncate(before);
+    }
     match encoded {
-        Ok(Ok(bytes)) => Ok(bytes),
+        Ok(Ok(())) => Ok(()),
         Ok(Err(cause)) => Err(JobError::Encode { what: part.of::<J>(), cause: cause.into() }),
         Err(cause) => Err(JobError::Encode { what: part.of::<J>(), cause: cause.into() }),
     }
@@ -153,7 +179,11 @@ where
         std::any::type_name::<F>()
     }
 
-    fn encode(&self) -> Result<Vec<u8>, JobError> {
+    fn entry() -> Option<&'static JobEntry> {
+        None
+    }
+
+    fn encode_into(&self, _: &mut Vec<u8>) -> Result<(), JobError> {
         Err(stays(Self::name()))
     }
 
@@ -161,7 +191,7 @@ where
         Err(stays(Self::name()))
     }
 
-    fn encode_output(_: &T) -> Result<Vec<u8>, JobError> {
+    fn encode_output_into(_: &T, _: &mut Vec<u8>) -> Result<(), JobError> {
         Err(stays(Self::name()))
     }
 

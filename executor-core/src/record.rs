@@ -42,6 +42,15 @@ impl Record {
         }
     }
 
+    /// The record of a job whose earlier attempts ran elsewhere.
+    pub(crate) fn with_attempt(mut self, attempt: u32) -> Self {
+        if attempt > 1 {
+            let details = self.details.get_or_insert_with(|| Details::new(JobOptions::new()));
+            details.attempt = AtomicU32::new(attempt);
+        }
+        self
+    }
+
     #[inline]
     pub(crate) fn priority(&self) -> Priority {
         self.details().map_or(Priority::Normal, |details| details.options.priority)

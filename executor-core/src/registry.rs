@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::error::DuplicateJobName;
+use crate::error::{DuplicateJobName, JobError};
+use crate::guest;
 use crate::job::Job;
 
 /// What the table knows of one job type. It is written by [`register_job!`](crate::register_job).
@@ -12,13 +15,27 @@ pub struct JobEntry {
     explicit_name: Option<&'static str>,
     type_name: fn() -> &'static str,
     declared_at: &'static str,
+    /// Decodes the arguments, runs the job, and encodes what it returned behind what the buffer holds; true if that is a
+    /// failure.
+    pub(crate) run: fn(&[u8], &mut Vec<u8>) -> Result<bool, JobError>,
+    /// Runs the job as an initializer.
+    pub(crate) initialize: fn(&[u8]) -> Result<(), String>,
+    /// The place in the [`Table`], and one more; 0 before it is known.
+    number: AtomicU32,
 }
 
 impl JobEntry {
     /// The entry of `J`, whose name is `explicit_name` or else its type's.
     #[must_use]
     pub const fn of<J: Job>(explicit_name: Option<&'static str>, declared_at: &'static str) -> Self {
-        JobEntry { explicit_name, type_name: std::any::type_name::<J>, declared_at }
+        JobEntry {
+            explicit_name,
+            type_name: std::any::type_name::<J>,
+            declared_at,
+            run: guest::run::<J>,
+            initialize: guest::initialize::<J>,
+            number: AtomicU32::new(0),
+        }
     }
 
     /// The name that the user chose, else the path of the type, which is for people only and may repeat.
@@ -88,4 +105,49 @@ fn collect(entries: impl Iterator<Item = &'static JobEntry>) -> Result<Named, Du
         }
     }
     Ok(named)
+}
+
+/// Every job of this executable, numbered. Another process of the same executable has the same table, which its digest
+/// proves, so that a job travels by its number.
+#[derive(Debug)]
+pub struct Table {
+    entries: Vec<&'static JobEntry>,
+    digest: u64,
+}
+
+/// The table of this executable.
+pub fn table() -> &'static Table {
+    static TABLE: OnceLock<Table> = OnceLock::new();
+    TABLE.get_or_init(|| {
+        let mut entries: Vec<_> = inventory::iter::<Registration>().map(|registration| registration.0).collect();
+        // Link order is the same in every process of one executable; this order is also readable.
+        entries.sort_by_key(|entry| (entry.declared_at, entry.name()));
+        let mut hasher = DefaultHasher::new();
+        for (number, entry) in (1..).zip(&entries) {
+            (entry.declared_at, entry.name()).hash(&mut hasher);
+            // Whoever reads it got the table first, which orders it.
+            entry.number.store(number, Ordering::Relaxed);
+        }
+        Table { entries, digest: hasher.finish() }
+    })
+}
+
+impl Table {
+    /// The place of a job in the table; `None` for one that was never registered.
+    #[must_use]
+    pub fn index_of(&self, entry: &JobEntry) -> Option<u32> {
+        entry.number.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    /// The job at a place.
+    #[must_use]
+    pub fn entry(&self, index: u32) -> Option<&'static JobEntry> {
+        self.entries.get(index as usize).copied()
+    }
+
+    /// Differs between tables that differ.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
 }

@@ -9,6 +9,7 @@ use crate::error::JobError;
 use crate::job::Work;
 use crate::job_ref::{AnyCell, Claim, JobRef};
 use crate::panic::{catch, drop_quietly};
+use crate::parcel::Arrived;
 use crate::payload::Payload;
 use crate::sync::{park_until, thread};
 use crate::task::Task;
@@ -59,6 +60,11 @@ impl Retry {
         self.delay
     }
 
+    /// The claim on the job, for a backend that runs the next attempt elsewhere.
+    pub fn into_claim(self) -> Claim {
+        self.claim
+    }
+
     /// The task of the next attempt, to be run when the delay has passed.
     pub fn into_task(self) -> Task {
         Task::claimed(self.claim)
@@ -83,18 +89,24 @@ impl Retry {
 fn sleep_unless_stopped(job: &JobRef, delay: Duration) -> bool {
     let until = Instant::now() + delay;
     let waker = context::thread_waker(thread::current());
-    loop {
+    let bells = &job.record().bells;
+    let mut place = None;
+    let slept = loop {
         if job.state_word().stop_requested() || job.record().control.is_stopping() {
-            return false;
+            break false;
         }
         if Instant::now() >= until {
-            return true;
+            break true;
         }
-        job.record().bells.hang_stop(&waker);
+        bells.hang_stop(&mut place, &waker);
         if !job.state_word().stop_requested() {
             park_until(Some(until));
         }
+    };
+    if let Some(place) = place {
+        bells.forget_stop(place);
     }
+    slept
 }
 
 /// What came of one attempt.
@@ -106,6 +118,13 @@ pub(crate) struct Attempt<P: Payload> {
 impl<P: Payload> Attempt<P> {
     pub(crate) fn failed(error: JobError) -> Self {
         Attempt { stage: Stage::Failed(Box::new(error)), failed: true }
+    }
+
+    pub(crate) fn arrived(outcome: Arrived) -> Self {
+        match outcome {
+            Arrived::Output { bytes, failed } => Attempt { stage: Stage::Bytes(Box::new(bytes)), failed },
+            Arrived::Failed(error) => Attempt::failed(error),
+        }
     }
 }
 
@@ -128,27 +147,28 @@ pub(crate) fn execute<P: Payload>(cell: &dyn AnyCell, payload: P) -> Attempt<P> 
     let encoded = P::encode_output(&value);
     drop_quietly(value);
     match encoded {
-        Ok(bytes) => Attempt { stage: Stage::Bytes(Box::new(bytes)), failed },
+        Ok(bytes) => Attempt { stage: Stage::Bytes(Box::new(bytes.into())), failed },
         Err(error) => Attempt::failed(error),
     }
 }
 
 fn execute_here<P: Payload>(cell: &dyn AnyCell, payload: P) -> Attempt<P> {
-    let result = catch(
-        || cell.name().to_owned(),
-        || {
-            let value = match payload.start() {
-                Work::Ready(value) => value,
-                Work::Future(future) => drive(context::running().as_ref(), future),
-            };
-            let failed = P::failed(&value);
-            (value, failed)
-        },
-    );
-    match result {
+    match perform(|| cell.name().to_owned(), payload) {
         Ok((value, failed)) => Attempt { stage: Stage::Value(value), failed },
         Err(error) => Attempt::failed(error),
     }
+}
+
+/// Runs the payload on this thread; gives what it returned, and whether that is a failure.
+pub(crate) fn perform<P: Payload>(name: impl FnOnce() -> String, payload: P) -> Result<(P::Output, bool), JobError> {
+    catch(name, || {
+        let value = match payload.start() {
+            Work::Ready(value) => value,
+            Work::Future(future) => drive(context::running().as_ref(), future),
+        };
+        let failed = P::failed(&value);
+        (value, failed)
+    })
 }
 
 /// Runs one attempt of `job`, whose cell is `cell`, on this thread, and judges it by its run limit.

@@ -8,8 +8,9 @@ use crate::cell::{Again, Cell, Stage, State, Ticket, Withdraw};
 use crate::error::JobError;
 use crate::job_ref::{AnyCell, Claim, JobRef};
 use crate::options::JobOptions;
+use crate::parcel::{Arrived, Landed};
 use crate::payload::Payload;
-use crate::record::Record;
+use crate::record::{Details, Record};
 use crate::run::{self, Attempt, Ran, Retry, Tally};
 use crate::state::JobId;
 use crate::unread;
@@ -25,21 +26,52 @@ impl<P: Payload> Single<P> {
         Arc::new(Single { record: Record::new(JobId::take(1), control, options), cell: Cell::new(payload) })
     }
 
+    /// A job that is encoded and runs elsewhere.
+    pub(crate) fn sealed(options: Option<JobOptions>, control: Arc<dyn Control>) -> Arc<Self> {
+        Arc::new(Single { record: Record::new(JobId::take(1), control, options), cell: Cell::sealed() })
+    }
+
+    /// Ends a job that nobody has heard of yet.
+    pub(crate) fn fail_unsent(self: &Arc<Self>, error: JobError) {
+        if let Some(ticket) = self.cell.begin() {
+            Arc::clone(self).complete(ticket, Attempt::failed(error), None);
+        }
+    }
+
     /// Takes the job back from a task that was refused. Its future, of which nobody has heard, is never done.
     pub(crate) fn reclaim(&self) -> Option<P> {
         let ticket = self.cell.begin()?;
         self.cell.take_job(&ticket)
     }
 
-    fn complete(self: Arc<Self>, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) {
-        let waited = self.cell.finish(ticket, attempt.stage, attempt.failed, |failed| {
+    /// Ends the job; true if somebody waits, whom the caller must ring.
+    fn finish(&self, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) -> bool {
+        self.cell.finish(ticket, attempt.stage, attempt.failed, |failed| {
             if let Some(tally) = tally {
                 tally.ended(failed);
             }
-        });
-        if waited {
+        })
+    }
+
+    fn complete(self: Arc<Self>, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) {
+        if self.finish(ticket, attempt, tally) {
             JobRef::new(self, 0).ring();
         }
+    }
+
+    /// True if a failed attempt may be followed by another: nobody wants the job to end.
+    fn may_try_again(&self) -> bool {
+        let state = self.cell.state();
+        !state.stop_requested() && !state.is_killed() && !self.record.control.is_stopping()
+    }
+
+    /// Ends an attempt that another follows, after `delay`.
+    fn put_again(self: Arc<Self>, ticket: Ticket, again: Again<P>, delay: Duration) -> Retry {
+        if let Some(details) = self.record.details() {
+            details.next_attempt();
+        }
+        self.cell.put_again(&ticket, again);
+        Retry::new(Claim::new(JobRef::new(self, 0), ticket), delay)
     }
 
     /// The copy for a next attempt and the wait before it, where the options ask for one.
@@ -86,15 +118,9 @@ impl<P: Payload> AnyCell for Single<P> {
         let attempt = run::attempt(JobRef::new(Arc::clone(&self), 0), &*self, payload);
         if let Some((copy, delay)) = spare
             && attempt.failed
-            && !self.cell.state().stop_requested()
-            && !self.cell.state().is_killed()
-            && !self.record.control.is_stopping()
+            && self.may_try_again()
         {
-            if let Some(details) = self.record.details() {
-                details.next_attempt();
-            }
-            self.cell.put_again(&ticket, Again { job: copy, last: attempt.stage });
-            return Ran::Again(Retry::new(Claim::new(JobRef::new(self, 0), ticket), delay));
+            return Ran::Again(self.put_again(ticket, Again { job: Some(copy), last: attempt.stage }, delay));
         }
         self.complete(ticket, attempt, Some(tally));
         Ran::Done
@@ -102,6 +128,17 @@ impl<P: Payload> AnyCell for Single<P> {
 
     fn fail(self: Arc<Self>, _: u32, ticket: Ticket, error: JobError, tally: Option<&dyn Tally>) {
         self.complete(ticket, Attempt::failed(error), tally);
+    }
+
+    fn arrive(self: Arc<Self>, _: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally) -> Landed {
+        let attempt = Attempt::arrived(outcome);
+        let delay = self.record.details().and_then(Details::delay);
+        if let Some(delay) = delay.filter(|_| attempt.failed && self.may_try_again()) {
+            let retry = self.put_again(ticket, Again { job: None, last: attempt.stage }, delay);
+            return Landed { retry: Some(retry), callbacks: None };
+        }
+        let waited = self.finish(ticket, attempt, Some(tally));
+        Landed { retry: None, callbacks: JobRef::new(self, 0).ring_threads(waited) }
     }
 
     fn give_up(self: Arc<Self>, _: u32, ticket: Ticket, tally: &dyn Tally) {
@@ -143,6 +180,12 @@ impl<P: Payload> Drop for Single<P> {
                 Some(Stage::Value(value)) => {
                     text = P::failure_text(&value);
                     crate::panic::drop_quietly(value);
+                }
+                Some(Stage::Bytes(slice)) => {
+                    if let Ok(value) = P::decode_output(slice.bytes()) {
+                        text = P::failure_text(&value);
+                        crate::panic::drop_quietly(value);
+                    }
                 }
                 stage => crate::panic::drop_quietly(stage),
             }

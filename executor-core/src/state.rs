@@ -42,6 +42,11 @@ impl JobId {
         JobId(next)
     }
 
+    /// The number that another process gave.
+    pub(crate) fn from_u64(number: u64) -> Self {
+        JobId(number)
+    }
+
     pub(crate) fn offset(self, index: u32) -> Self {
         JobId(self.0 + u64::from(index))
     }

@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::backend::{Backend, Control};
+use crate::backend::Backend;
 use crate::error::JobError;
 use crate::future::JobFuture;
 use crate::job_ref::{Claim, JobRef};
 use crate::map::Share;
-use crate::options::{JobOptions, Priority};
-use crate::payload::{ClosurePayload, Payload};
+use crate::options::Priority;
+use crate::parcel::Parcel;
+use crate::payload::ClosurePayload;
 use crate::record::Record;
 use crate::run::{Ran, Tally};
 use crate::single::Single;
@@ -26,6 +27,8 @@ enum Content {
     Claimed(Claim),
     /// One worker's share of a chunk.
     Share(Share),
+    /// Jobs that are encoded, to be run elsewhere.
+    Parcel(Box<Parcel>),
     /// Nothing: the task was used.
     Used,
 }
@@ -44,6 +47,27 @@ impl Task {
         Task(Content::Share(share))
     }
 
+    pub(crate) fn parcel(parcel: Parcel) -> Self {
+        Task(Content::Parcel(Box::new(parcel)))
+    }
+
+    /// The encoded jobs, for a backend whose [`Control::travels`].
+    ///
+    /// # Errors
+    ///
+    /// Gives back a task that stays in this process, such as a closure or one made for another backend.
+    pub fn into_parcel(mut self) -> Result<Box<Parcel>, Task> {
+        match self.take() {
+            Content::Parcel(parcel) => Ok(parcel),
+            content => Err(Task(content)),
+        }
+    }
+
+    /// A task of a parcel that was not accepted after all.
+    pub fn from_parcel(parcel: Box<Parcel>) -> Self {
+        Task(Content::Parcel(parcel))
+    }
+
     #[inline]
     fn take(&mut self) -> Content {
         std::mem::replace(&mut self.0, Content::Used)
@@ -55,6 +79,7 @@ impl Task {
             Content::Pending(job) => Some(job.record()),
             Content::Claimed(claim) => claim.job().map(JobRef::record),
             Content::Share(share) => Some(share.record()),
+            Content::Parcel(parcel) => Some(parcel.record()),
             Content::Used => None,
         }
     }
@@ -66,6 +91,7 @@ impl Task {
         match &self.0 {
             Content::Pending(_) | Content::Claimed(_) => 1,
             Content::Share(share) => share.pending(),
+            Content::Parcel(parcel) => parcel.items() as usize,
             Content::Used => 0,
         }
     }
@@ -101,7 +127,7 @@ impl Task {
         match &self.0 {
             Content::Pending(job) => Some(job),
             Content::Claimed(claim) => claim.job(),
-            Content::Share(_) | Content::Used => None,
+            Content::Share(_) | Content::Parcel(_) | Content::Used => None,
         }
     }
 
@@ -132,7 +158,8 @@ impl Task {
             },
             Content::Claimed(claim) => claim.run(tally),
             Content::Share(share) => share.run(tally, turn_ends()),
-            Content::Used => Ran::Done,
+            // A backend of this process was given what is to run elsewhere; dropping it says so to the futures.
+            Content::Parcel(_) | Content::Used => Ran::Done,
         }
     }
 
@@ -144,6 +171,9 @@ impl Task {
             }
             Content::Claimed(claim) => claim.give_up(tally),
             Content::Share(share) => share.cancel(),
+            Content::Parcel(parcel) => parcel.jobs().for_each(|job| {
+                job.record().control.cancel(&job);
+            }),
             Content::Used => {}
         }
     }
@@ -172,6 +202,7 @@ impl Task {
             }
             Content::Claimed(claim) => claim.fail(error, tally),
             Content::Share(share) => share.fail(&error, tally),
+            Content::Parcel(parcel) => parcel.fail(error, tally),
             Content::Used => {}
         }
     }
@@ -183,6 +214,9 @@ impl Task {
                 job.withdraw(|| {});
             }
             Content::Share(share) => share.withdraw(),
+            Content::Parcel(parcel) => parcel.jobs().for_each(|job| {
+                job.withdraw(|| {});
+            }),
             Content::Claimed(_) | Content::Used => {}
         }
     }
@@ -211,20 +245,10 @@ impl fmt::Debug for Task {
             Content::Pending(job) => f.debug_tuple("Task").field(job).finish(),
             Content::Claimed(claim) => f.debug_tuple("Task").field(claim).finish(),
             Content::Share(share) => f.debug_tuple("Task").field(share).finish(),
+            Content::Parcel(parcel) => f.debug_tuple("Task").field(parcel).finish(),
             Content::Used => f.write_str("Task(used)"),
         }
     }
-}
-
-/// The two ends of a submitted job, and the cell between them.
-#[inline]
-pub(crate) fn new_task<P: Payload>(
-    payload: P,
-    options: Option<JobOptions>,
-    control: Arc<dyn Control>,
-) -> (Task, Arc<Single<P>>) {
-    let cell = Single::new(payload, options, control);
-    (Task::pending(JobRef::new(Arc::clone(&cell), 0)), cell)
 }
 
 /// The task and the future of a closure, for the `spawn` of a backend in this process. The closure may capture
@@ -234,6 +258,6 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let (task, cell) = new_task(ClosurePayload(closure), None, Arc::clone(backend.control()));
-    (task, JobFuture::new(cell))
+    let cell = Single::new(ClosurePayload(closure), None, Arc::clone(backend.control()));
+    (Task::pending(JobRef::new(Arc::clone(&cell), 0)), JobFuture::new(cell))
 }

@@ -27,7 +27,7 @@
 //!
 //! | phase | owner of the stage | holds |
 //! |---|---|---|
-//! | PENDING | nobody; it is only moved out of by the winner of `begin` or `withdraw` | the job |
+//! | PENDING | nobody; it is only moved out of by the winner of `begin` or `withdraw` | the job, or nothing if that is encoded and to run elsewhere |
 //! | RUNNING | the holder of the [`Ticket`] that `begin` gave out, once | the job, then nothing, then the outcome |
 //! | WITHDRAWN | the winner of `withdraw` | the job, then nothing |
 //! | FINISHED | nobody; it is only moved out of by the winner of `take` | the outcome |

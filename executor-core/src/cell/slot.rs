@@ -36,6 +36,11 @@ impl<P: Payload> Cell<P> {
         Cell { state: State::pending(), stage: UnsafeCell::new(Stage::Job(payload)) }
     }
 
+    /// A cell whose job is not in it, but encoded elsewhere.
+    pub(crate) fn sealed() -> Self {
+        Cell { state: State::pending(), stage: UnsafeCell::new(Stage::Empty) }
+    }
+
     pub(crate) fn state(&self) -> &State {
         &self.state
     }
@@ -68,7 +73,7 @@ impl<P: Payload> Cell<P> {
             Stage::Again(again) => {
                 let Again { job, last } = *again;
                 drop_quietly(last);
-                Some(job)
+                job
             }
             _ => None,
         }

@@ -1,6 +1,7 @@
 //! What a cell holds, from the job to its outcome.
 
 use crate::error::JobError;
+use crate::parcel::Slice;
 use crate::payload::Payload;
 
 /// The content of a cell. [`super`] says who may touch it when.
@@ -9,13 +10,13 @@ pub(crate) enum Stage<P: Payload> {
     Job(P),
     /// The job between two attempts, and what came of the last one.
     Again(Box<Again<P>>),
-    /// Nothing: the job is running, or all was taken.
+    /// Nothing: the job is running, or is elsewhere, or all was taken.
     Empty,
     /// What the job returned.
     Value(P::Output),
     /// What the job returned elsewhere, encoded. Whoever takes it decodes it, so that no user code runs where it arrived.
-    #[expect(clippy::box_collection, reason = "a pointer of one word keeps the cell of a small job small")]
-    Bytes(Box<Vec<u8>>),
+    /// Boxed, so that a cell of a small job is small.
+    Bytes(Box<Slice>),
     /// Why there is no value. Boxed, so that a cell of a small job is small.
     Failed(Box<JobError>),
 }
@@ -25,7 +26,7 @@ impl<P: Payload> Stage<P> {
     pub(crate) fn into_outcome(self) -> Result<P::Output, JobError> {
         match self {
             Stage::Value(value) => Ok(value),
-            Stage::Bytes(bytes) => P::decode_output(&bytes),
+            Stage::Bytes(slice) => P::decode_output(slice.bytes()),
             Stage::Failed(error) => Err(*error),
             Stage::Job(_) | Stage::Again(_) | Stage::Empty => Err(JobError::Taken),
         }
@@ -34,8 +35,8 @@ impl<P: Payload> Stage<P> {
 
 /// A job that failed and will be tried again.
 pub(crate) struct Again<P: Payload> {
-    /// The copy for the next attempt.
-    pub(crate) job: P,
+    /// The copy for the next attempt; `None` if that runs elsewhere, where the job was sent.
+    pub(crate) job: Option<P>,
     /// What is reported if there is no next attempt after all.
     pub(crate) last: Stage<P>,
 }

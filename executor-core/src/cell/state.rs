@@ -187,6 +187,12 @@ impl State {
         self.load() & FAILED != 0
     }
 
+    /// True for a job that was neither begun nor withdrawn.
+    #[inline]
+    pub(crate) fn is_pending(&self) -> bool {
+        self.load() & PHASE == PENDING
+    }
+
     pub(crate) fn job_state(&self) -> JobState {
         match self.load() & PHASE {
             PENDING | WITHDRAWN => JobState::Pending,

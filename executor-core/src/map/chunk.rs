@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::backend::Control;
 use crate::cell::{Cell, Stage, State, Ticket, Withdraw};
@@ -10,8 +10,11 @@ use crate::context;
 use crate::error::JobError;
 use crate::job_ref::{AnyCell, JobRef};
 use crate::options::{JobOptions, Priority};
+use crate::panic::drop_quietly;
+use crate::parcel::{Arrived, Landed, Parcel};
 use crate::payload::Payload;
 use crate::record::Record;
+use crate::registry::JobEntry;
 use crate::run::{Attempt, Ran, Tally, execute};
 use crate::state::JobId;
 use crate::sync::atomic::{AtomicU32, Ordering};
@@ -39,16 +42,46 @@ impl<P: Payload> Chunk<P> {
         control: Arc<dyn Control>,
         pace: Arc<Pace>,
     ) -> (Task, Arc<Self>) {
-        let options = JobOptions::new().priority(priority);
-        let record = Record::new(JobId::take(jobs.len() as u64), control, Some(options));
-        let chunk = Arc::new(Chunk {
-            record,
-            cells: jobs.map(Cell::new).collect(),
-            cursor: AtomicU32::new(0),
-            ended: AtomicU32::new(0),
-            pace,
-        });
+        if control.travels()
+            && let Some(entry) = P::entry()
+        {
+            return Chunk::encoded(jobs, entry, priority, control, pace);
+        }
+        let chunk = Chunk::of_cells(jobs.map(Cell::new).collect(), priority, control, pace);
         (Task::share_of(Share(Arc::new(Owner(Arc::clone(&chunk) as Arc<dyn AnyChunk>)))), chunk)
+    }
+
+    fn of_cells(cells: Box<[Cell<P>]>, priority: Priority, control: Arc<dyn Control>, pace: Arc<Pace>) -> Arc<Self> {
+        let options = JobOptions::new().priority(priority);
+        let record = Record::new(JobId::take(cells.len() as u64), control, Some(options));
+        Arc::new(Chunk { record, cells, cursor: AtomicU32::new(0), ended: AtomicU32::new(0), pace })
+    }
+
+    /// A chunk that runs elsewhere. An item that cannot be encoded fails by itself.
+    fn encoded(
+        jobs: impl ExactSizeIterator<Item = P>,
+        entry: &'static JobEntry,
+        priority: Priority,
+        control: Arc<dyn Control>,
+        pace: Arc<Pace>,
+    ) -> (Task, Arc<Self>) {
+        let cells = (0..jobs.len()).map(|_| Cell::sealed()).collect();
+        let chunk = Chunk::of_cells(cells, priority, control, pace);
+        let mut bytes = Vec::new();
+        let ends = (0..)
+            .zip(jobs)
+            .map(|(index, job)| {
+                let encoded = job.encode_into(&mut bytes);
+                drop_quietly(job);
+                if let Err(error) = encoded
+                    && let Some(ticket) = chunk.cell(index).begin()
+                {
+                    AnyCell::fail(Arc::clone(&chunk), index, ticket, error, None);
+                }
+                bytes.len()
+            })
+            .collect();
+        (Task::parcel(Parcel::of_many(Arc::clone(&chunk) as Arc<dyn AnyCell>, entry, bytes, ends)), chunk)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -76,10 +109,15 @@ impl<P: Payload> Chunk<P> {
 
     /// Counts jobs that ended or were withdrawn, and rings when they were the last.
     fn count_ended(self: &Arc<Self>, jobs: u32) {
-        // Releases the outcomes of the jobs, to the reader in `is_ended`.
-        if jobs > 0 && self.ended.fetch_add(jobs, Ordering::AcqRel) + jobs == self.cells.len() as u32 {
+        if jobs > 0 && self.add_ended(jobs) {
             self.job(0).ring();
         }
+    }
+
+    /// Counts jobs that ended or were withdrawn; true if they were the last.
+    fn add_ended(&self, jobs: u32) -> bool {
+        // Releases the outcomes of the jobs, to the reader in `is_ended`.
+        self.ended.fetch_add(jobs, Ordering::AcqRel) + jobs == self.cells.len() as u32
     }
 
     fn finish(self: &Arc<Self>, index: u32, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) {
@@ -191,6 +229,17 @@ impl<P: Payload> AnyCell for Chunk<P> {
     fn fail(self: Arc<Self>, index: u32, ticket: Ticket, error: JobError, tally: Option<&dyn Tally>) {
         self.finish(index, ticket, Attempt::failed(error), tally);
         self.count_ended(1);
+    }
+
+    fn arrive(self: Arc<Self>, index: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally) -> Landed {
+        let attempt = Attempt::arrived(outcome);
+        let waited = self.cell(index).finish(ticket, attempt.stage, attempt.failed, |failed| tally.ended(failed));
+        let last = self.add_ended(1);
+        Landed { retry: None, callbacks: self.job(index).ring_threads(waited || last) }
+    }
+
+    fn learn(&self, items: u32, took: Duration) {
+        self.pace.learn(items, took);
     }
 
     fn give_up(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) {

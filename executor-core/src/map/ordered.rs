@@ -14,7 +14,7 @@ use crate::error::{JobError, OptionError};
 use crate::future::JobFuture;
 use crate::job::Job;
 use crate::payload::JobPayload;
-use crate::task::new_task;
+use crate::submission::Submission;
 
 use super::chunk::Chunk;
 use super::feed::Feed;
@@ -139,9 +139,9 @@ where
             self.held = Some(task);
         } else {
             for job in jobs {
-                let (task, cell) = new_task(job, Some(options.clone()), Arc::clone(&control));
+                let Submission { task, cell } = Submission::new(job, Some(options.clone()), Arc::clone(&control));
                 self.stretches.push_back(Stretch::One(JobFuture::new(cell)));
-                self.held = Some(task);
+                self.held = task;
             }
         }
         self.offer_held(Room::Now);

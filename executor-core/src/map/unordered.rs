@@ -13,7 +13,7 @@ use crate::error::{JobError, OptionError};
 use crate::future::JobFuture;
 use crate::job::Job;
 use crate::payload::JobPayload;
-use crate::task::new_task;
+use crate::submission::Submission;
 use crate::waiting::Limit;
 
 use super::feed::Feed;
@@ -68,9 +68,9 @@ where
         while self.held.is_none() && self.members.open() < self.window {
             let Some(job) = self.feed.pull() else { return };
             let control = std::sync::Arc::clone(self.backend.control());
-            let (task, cell) = new_task(JobPayload(job), Some(self.options.job.clone()), control);
+            let Submission { task, cell } = Submission::new(JobPayload(job), Some(self.options.job.clone()), control);
             self.members.add(JobFuture::new(cell));
-            self.held = Some(task);
+            self.held = task;
             self.offer_held(Room::Now);
         }
     }

@@ -1,0 +1,158 @@
+//! Jobs that came from another process, run here.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::backend::{Control, Tally};
+use crate::cell::{State, Ticket};
+use crate::context;
+use crate::error::JobError;
+use crate::initializer::run_once;
+use crate::job::Job;
+use crate::job_ref::{AnyCell, JobRef};
+use crate::options::JobOptions;
+use crate::panic::drop_quietly;
+use crate::parcel::{Arrived, Landed, RunOptions};
+use crate::payload::{JobPayload, Payload};
+use crate::record::Record;
+use crate::registry::JobEntry;
+use crate::run::{Ran, perform};
+use crate::state::JobId;
+
+/// Decodes the arguments, runs the job, and encodes what it returned behind what `output` holds; true if that is a
+/// failure. After an error `output` is as it was.
+pub(crate) fn run<J: Job>(arguments: &[u8], output: &mut Vec<u8>) -> Result<bool, JobError> {
+    let payload = JobPayload::<J>::decode(arguments)?;
+    let name = || context::running().map_or_else(|| JobPayload::<J>::name().to_owned(), |job| job.name().to_owned());
+    let (value, failed) = perform(name, payload)?;
+    let encoded = JobPayload::<J>::encode_output_into(&value, output);
+    drop_quietly(value);
+    encoded.map(|()| failed)
+}
+
+/// Decodes an initializer and runs it.
+pub(crate) fn initialize<J: Job>(arguments: &[u8]) -> Result<(), String> {
+    let JobPayload(job) = JobPayload::<J>::decode(arguments).map_err(|error| error.to_string())?;
+    run_once(job)
+}
+
+/// Some jobs of one type that came from another process, to be run on this thread, which is on its
+/// [`Seat`](crate::backend::Seat).
+pub struct Guests {
+    batch: Arc<Batch>,
+}
+
+struct Batch {
+    record: Record,
+    entry: &'static JobEntry,
+    states: Box<[State]>,
+}
+
+impl Guests {
+    /// `items` jobs, of which `first` is the number of the first. `control` is asked whether they are to stop, and is
+    /// told of their progress.
+    #[must_use]
+    pub fn new(
+        entry: &'static JobEntry,
+        items: u32,
+        first: u64,
+        options: Option<RunOptions<'_>>,
+        control: Arc<dyn Control>,
+    ) -> Self {
+        let job_options = options.map(|run| {
+            let mut options = JobOptions::new();
+            options.name = run.name.map(str::to_owned);
+            options.run_limit = run.run_limit;
+            options
+        });
+        let attempt = options.map_or(1, |run| run.attempt);
+        let record = Record::new(JobId::from_u64(first), control, job_options).with_attempt(attempt);
+        Guests { batch: Arc::new(Batch { record, entry, states: (0..items).map(|_| State::pending()).collect() }) }
+    }
+
+    /// One of the jobs.
+    #[must_use]
+    pub fn job(&self, item: u32) -> JobRef {
+        JobRef::new(Arc::clone(&self.batch), item)
+    }
+
+    /// Runs job number `item` to its end, and puts its encoded output behind what `output` holds; true if that is a
+    /// failure.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no output; the buffer is as it was.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such item.
+    pub fn run(&self, item: u32, arguments: &[u8], output: &mut Vec<u8>) -> Result<bool, JobError> {
+        let before = output.len();
+        let Batch { record, entry, states } = &*self.batch;
+        let state = &states[item as usize];
+        if !state.begin() {
+            return Err(JobError::Lost { job: self.batch.name().to_owned() });
+        }
+        if let Some(details) = record.details() {
+            details.begin_attempt();
+        }
+        let ran = context::enter(self.job(item), || (entry.run)(arguments, output));
+        // Nobody can kill a guest through its state, so that its end is never overruled.
+        let _ = state.finish(ran.is_err(), true);
+        match record.details().and_then(|details| Some((details.deadline()?, details.options.run_limit?))) {
+            Some((deadline, limit)) if Instant::now() >= deadline => {
+                output.truncate(before);
+                Err(JobError::RunLimit { job: self.batch.name().to_owned(), limit })
+            }
+            _ => ran,
+        }
+    }
+}
+
+impl AnyCell for Batch {
+    fn record(&self) -> &Record {
+        &self.record
+    }
+
+    fn state(&self, index: u32) -> &State {
+        &self.states[index as usize]
+    }
+
+    fn type_name(&self) -> &'static str {
+        self.entry.name()
+    }
+
+    /// Only [`Guests::run`] begins a guest; nobody else has a claim on it.
+    fn begin(&self, _: u32) -> Option<Ticket> {
+        None
+    }
+
+    fn run(self: Arc<Self>, _: u32, _: Ticket, _: &dyn Tally) -> Ran {
+        Ran::Done
+    }
+
+    fn fail(self: Arc<Self>, _: u32, _: Ticket, _: JobError, _: Option<&dyn Tally>) {}
+
+    fn arrive(self: Arc<Self>, _: u32, _: Ticket, _: Arrived, _: &dyn Tally) -> Landed {
+        Landed { retry: None, callbacks: None }
+    }
+
+    fn learn(&self, _: u32, _: Duration) {}
+
+    fn give_up(self: Arc<Self>, _: u32, _: Ticket, _: &dyn Tally) {}
+
+    /// A job that the worker has taken is begun, or about to be: only its owner withdraws it.
+    fn withdraw(self: Arc<Self>, _: u32, _: &mut dyn FnMut()) -> bool {
+        false
+    }
+}
+
+impl fmt::Debug for Guests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guests")
+            .field("job", &self.batch.entry.name())
+            .field("items", &self.batch.states.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,270 @@
+//! [`Parcel`]: jobs on their way out of this process, and what comes back of them.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::backend::{Retry, Tally};
+use crate::bells::Waiter;
+use crate::error::JobError;
+use crate::job_ref::{AnyCell, JobRef};
+use crate::options::Priority;
+use crate::registry::JobEntry;
+
+/// Jobs of one type, encoded: one submitted job, or a chunk of a map. What a backend that runs jobs elsewhere gets in
+/// place of the jobs; see [`Task::into_parcel`](crate::backend::Task::into_parcel).
+///
+/// The jobs were encoded by whoever submitted them, and dropped there: no code of the user's runs where a parcel is
+/// handled. Dropping it completes what has not begun as [`JobError::Lost`].
+pub struct Parcel {
+    cell: Arc<dyn AnyCell>,
+    entry: &'static JobEntry,
+    bytes: Vec<u8>,
+    ends: Ends,
+}
+
+/// Where the arguments of each job end in the bytes.
+enum Ends {
+    One,
+    Many(Box<[usize]>),
+}
+
+impl Parcel {
+    pub(crate) fn of_one(cell: Arc<dyn AnyCell>, entry: &'static JobEntry, arguments: Vec<u8>) -> Self {
+        Parcel { cell, entry, bytes: arguments, ends: Ends::One }
+    }
+
+    pub(crate) fn of_many(
+        cell: Arc<dyn AnyCell>,
+        entry: &'static JobEntry,
+        bytes: Vec<u8>,
+        ends: Box<[usize]>,
+    ) -> Self {
+        Parcel { cell, entry, bytes, ends: Ends::Many(ends) }
+    }
+
+    pub(crate) fn record(&self) -> &crate::record::Record {
+        self.cell.record()
+    }
+
+    /// What all its jobs are.
+    #[must_use]
+    pub fn entry(&self) -> &'static JobEntry {
+        self.entry
+    }
+
+    /// How many jobs there are, whatever became of them.
+    #[must_use]
+    pub fn items(&self) -> u32 {
+        match &self.ends {
+            Ends::One => 1,
+            Ends::Many(ends) => ends.len() as u32,
+        }
+    }
+
+    /// One of its jobs.
+    ///
+    /// # Panics
+    ///
+    /// May panic, now or later, if there is no such item.
+    #[must_use]
+    pub fn job(&self, item: u32) -> JobRef {
+        JobRef::of_any(Arc::clone(&self.cell), item)
+    }
+
+    /// True as long as the job was neither withdrawn nor begun in its cell. Cheaper than to ask the job.
+    #[must_use]
+    pub fn is_pending(&self, item: u32) -> bool {
+        self.cell.state(item).is_pending()
+    }
+
+    /// The encoded arguments of one of its jobs.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such item.
+    #[must_use]
+    pub fn arguments(&self, item: u32) -> &[u8] {
+        match &self.ends {
+            Ends::One => &self.bytes,
+            Ends::Many(ends) => {
+                let item = item as usize;
+                let begin = if item == 0 { 0 } else { ends[item - 1] };
+                &self.bytes[begin..ends[item]]
+            }
+        }
+    }
+
+    /// Which of the waiting parcels goes first.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        self.cell.record().priority()
+    }
+
+    /// What differs from a plain job, if anything does.
+    #[must_use]
+    pub fn options(&self) -> Option<RunOptions<'_>> {
+        let details = self.cell.record().details()?;
+        Some(RunOptions {
+            name: details.options.name.as_deref(),
+            attempt: details.attempt(),
+            run_limit: details.options.run_limit,
+        })
+    }
+
+    /// Notes where the backend keeps the parcel, under a lock of the backend's; [`JobRef::place`] tells it.
+    pub fn set_place(&self, place: u64) {
+        self.cell.record().set_place(place);
+    }
+
+    pub(crate) fn jobs(&self) -> impl Iterator<Item = JobRef> {
+        (0..self.items()).map(|item| self.job(item))
+    }
+
+    /// Completes the jobs that have not begun with errors like `error`.
+    pub(crate) fn fail(&self, error: JobError, tally: Option<&dyn Tally>) {
+        if self.items() == 1 {
+            if let Some(claim) = self.job(0).claim() {
+                claim.fail(error, tally);
+            }
+            return;
+        }
+        for claim in self.jobs().filter_map(|job| job.claim()) {
+            claim.fail(error.to_another(), tally);
+        }
+    }
+
+    /// Takes in how long some of its jobs took, so that the next chunks of the same map have the right length.
+    pub fn learn(&self, items: u32, took: Duration) {
+        self.cell.learn(items, took);
+    }
+}
+
+impl Drop for Parcel {
+    fn drop(&mut self) {
+        for item in 0..self.items() {
+            if self.is_pending(item) {
+                // A claim that is dropped completes its job as lost.
+                drop(self.job(item).claim());
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Parcel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parcel")
+            .field("job", &self.entry.name())
+            .field("items", &self.items())
+            .field("bytes", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a job's run must know beside its arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunOptions<'a> {
+    /// The name given at submit.
+    pub name: Option<&'a str>,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    /// How long the attempt may run.
+    pub run_limit: Option<Duration>,
+}
+
+impl<'a> RunOptions<'a> {
+    /// The options of a run that was sent to this process.
+    #[must_use]
+    pub fn new(name: Option<&'a str>, attempt: u32, run_limit: Option<Duration>) -> Self {
+        RunOptions { name, attempt, run_limit }
+    }
+}
+
+/// What came of one attempt elsewhere.
+#[derive(Debug)]
+pub enum Arrived {
+    /// What the job returned.
+    Output {
+        /// The encoded value.
+        bytes: Slice,
+        /// True if the job itself calls it a failure.
+        failed: bool,
+    },
+    /// Why there is no value.
+    Failed(JobError),
+}
+
+/// A part of a buffer that several outcomes share.
+#[derive(Clone)]
+pub struct Slice {
+    buffer: Arc<Vec<u8>>,
+    range: Range<usize>,
+}
+
+impl Slice {
+    /// The bytes of `buffer` in `range`.
+    ///
+    /// # Panics
+    ///
+    /// If the buffer does not have them.
+    #[must_use]
+    pub fn new(buffer: Arc<Vec<u8>>, range: Range<usize>) -> Self {
+        assert!(range.start <= range.end && range.end <= buffer.len(), "a slice lies in its buffer");
+        Slice { buffer, range }
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.range.clone()]
+    }
+}
+
+impl From<Vec<u8>> for Slice {
+    fn from(bytes: Vec<u8>) -> Self {
+        let range = 0..bytes.len();
+        Slice { buffer: Arc::new(bytes), range }
+    }
+}
+
+impl fmt::Debug for Slice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Slice").field("bytes", &self.range.len()).finish_non_exhaustive()
+    }
+}
+
+/// What became of a job whose attempt [arrived](crate::backend::Claim::arrive).
+#[derive(Debug)]
+#[must_use = "a retry that is dropped completes its job as lost, and who waits with code of the user's must be told"]
+pub struct Landed {
+    /// The next attempt, if there is one.
+    pub retry: Option<Retry>,
+    /// What is left to be done on a thread where code of the user's may run.
+    pub callbacks: Option<Callbacks>,
+}
+
+/// Wakers and callbacks of a job that is done; and the job itself, whose failure may be reported when it is let go of.
+#[must_use = "who waits must be told: `call`"]
+pub struct Callbacks {
+    job: JobRef,
+    waiters: Vec<Waiter>,
+}
+
+impl Callbacks {
+    pub(crate) fn new(job: JobRef, waiters: Vec<Waiter>) -> Self {
+        Callbacks { job, waiters }
+    }
+
+    /// Calls them all, in order. They are the user's.
+    pub fn call(self) {
+        for waiter in self.waiters {
+            waiter.ring(&self.job);
+        }
+    }
+}
+
+impl fmt::Debug for Callbacks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callbacks").field("job", &self.job).field("waiters", &self.waiters.len()).finish()
+    }
+}

@@ -1,0 +1,55 @@
+//! The way of a job into a backend: as it is, or encoded where it is to run elsewhere.
+
+use std::sync::Arc;
+
+use crate::backend::{Backend, Control, Room, Task};
+use crate::job_ref::JobRef;
+use crate::options::JobOptions;
+use crate::panic::drop_quietly;
+use crate::parcel::Parcel;
+use crate::payload::Payload;
+use crate::single::Single;
+
+/// The two ends of a job to be submitted. The task is missing if the job could not be encoded; its future knows.
+pub(crate) struct Submission<P: Payload> {
+    pub(crate) task: Option<Task>,
+    pub(crate) cell: Arc<Single<P>>,
+}
+
+impl<P: Payload> Submission<P> {
+    #[inline]
+    pub(crate) fn new(payload: P, options: Option<JobOptions>, control: Arc<dyn Control>) -> Self {
+        if control.travels() {
+            let submission = Submission::encoded(&payload, options, control);
+            drop_quietly(payload);
+            return submission;
+        }
+        let cell = Single::new(payload, options, control);
+        Submission { task: Some(Task::pending(JobRef::new(Arc::clone(&cell), 0))), cell }
+    }
+
+    /// A job that leaves this process; the caller keeps the payload.
+    pub(crate) fn encoded(payload: &P, options: Option<JobOptions>, control: Arc<dyn Control>) -> Self {
+        let cell = Single::sealed(options, control);
+        let entry = P::entry();
+        let task = match payload.encode() {
+            Ok(bytes) => entry.map(|entry| Task::parcel(Parcel::of_one(Arc::clone(&cell) as Arc<_>, entry, bytes))),
+            Err(error) => {
+                cell.fail_unsent(error);
+                None
+            }
+        };
+        Submission { task, cell }
+    }
+
+    /// Offers the task to the backend; a refusal is the future's error.
+    #[inline]
+    pub(crate) fn offer(self, backend: &(impl Backend + ?Sized), room: Room<'_>) -> Arc<Single<P>> {
+        if let Some(task) = self.task
+            && let Err(refused) = backend.accept(task, room)
+        {
+            refused.fail();
+        }
+        self.cell
+    }
+}
