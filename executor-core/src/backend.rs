@@ -10,18 +10,19 @@
 //! A task that is dropped without having run completes as [`JobError::Lost`], so that nobody hangs on a fault of a backend.
 
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::Instant;
 
 use crate::error::{DuplicateJobName, JobError, Rejection};
 use crate::stats::Stats;
 
+pub use crate::ageing::Ageing;
 pub use crate::context::{Seat, SeatGuard, current_seat};
 pub use crate::guest::Guests;
 pub use crate::initializer::Initializer;
 pub use crate::job_ref::{Claim, JobRef};
 pub use crate::parcel::{Arrived, Callbacks, Landed, Parcel, RunOptions, Slice};
 pub use crate::registry::{Table, table};
+pub use crate::room::{Room, RoomTicket};
 pub use crate::run::{Ran, Retry, Tally};
 pub use crate::state::PoolId;
 pub use crate::task::{Task, closure_task};
@@ -45,6 +46,10 @@ pub trait Backend: Send + Sync {
     /// Only with [`Room::Wait`] and [`Room::Until`], and only while the queue is full. A worker of the same pool is
     /// never made to wait: its task is admitted above the bound.
     fn accept(&self, task: Task, room: Room<'_>) -> Result<(), Refused>;
+
+    /// An async submitter that was [to be told](Room::Notify) of room does not wait any more: its waker is dropped. The
+    /// default does nothing, which is right for a queue without a bound.
+    fn forget(&self, _ticket: RoomTicket) {}
 
     /// Refuses new tasks from now on, and treats the old ones by `mode`. Does not wait. A second call can only make
     /// the mode harsher.
@@ -121,20 +126,6 @@ pub trait Control: Send + Sync {
 
     /// True once every running job of the pool is asked to stop, by [`Shutdown::Kill`].
     fn is_stopping(&self) -> bool;
-}
-
-/// How long a submit waits for room in a bounded queue.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Room<'a> {
-    /// Not at all.
-    Now,
-    /// Until there is room.
-    Wait,
-    /// Until there is room or the moment has come.
-    Until(Instant),
-    /// Not at all; but if there is none, the waker is woken when there may be.
-    Notify(&'a Waker),
 }
 
 /// A task that was not accepted, and why.
@@ -259,6 +250,9 @@ macro_rules! forward {
             }
             fn accept(&self, task: Task, room: Room<'_>) -> Result<(), Refused> {
                 (**self).accept(task, room)
+            }
+            fn forget(&self, ticket: RoomTicket) {
+                (**self).forget(ticket);
             }
             fn begin_shutdown(&self, mode: Shutdown) {
                 (**self).begin_shutdown(mode);

@@ -87,6 +87,19 @@ pub enum JobError {
         /// How it died.
         death: WorkerDeath,
     },
+    /// The job ended, and the worker process died before its outcome arrived. What the job did is done.
+    #[error(
+        "job `{job}` ended, but its outcome was lost with worker process {pid}: {death}; it is not run again unless its \
+         retries allow that"
+    )]
+    OutcomeLost {
+        /// The name of the job.
+        job: String,
+        /// The number of the process.
+        pid: u32,
+        /// How it died.
+        death: WorkerDeath,
+    },
     /// The executor did not accept the job.
     #[error("the job was not accepted: {0}")]
     Rejected(Rejection),
@@ -211,6 +224,9 @@ pub enum WorkerDeath {
         /// Its name, such as `SIGSEGV`.
         name: &'static str,
     },
+    /// Nobody can say how.
+    #[error("it ended, and nobody can say how")]
+    Unknown,
 }
 
 /// Why an executor did not accept a job.

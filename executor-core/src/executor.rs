@@ -1,8 +1,6 @@
 //! [`Executor`]: what users call.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::backend::{Backend, Force, Refused, Room, Shutdown};
@@ -14,6 +12,7 @@ use crate::options::{JobOptions, Priority, Retries};
 use crate::payload::JobPayload;
 use crate::stats::Stats;
 use crate::submission::Submission;
+use crate::submit_wait::SubmitWait;
 
 /// An executor: give it jobs, get futures.
 ///
@@ -113,23 +112,7 @@ pub trait Executor: Backend {
     where
         Self: Sync,
     {
-        let Submission { mut task, cell } = Submission::new(JobPayload(job), None, Arc::clone(self.control()));
-        let mut cell = Some(cell);
-        poll_fn(move |cx| {
-            if let Some(offered) = task.take()
-                && let Err(refused) = self.accept(offered, Room::Notify(cx.waker()))
-            {
-                if refused.is_full() {
-                    task = Some(refused.into_parts().0);
-                    return Poll::Pending;
-                }
-                refused.fail();
-            }
-            match cell.take() {
-                Some(cell) => Poll::Ready(JobFuture::new(cell)),
-                None => Poll::Pending,
-            }
-        })
+        SubmitWait::new(self, Submission::new(JobPayload(job), None, Arc::clone(self.control())))
     }
 
     /// Runs the job `to_job(item)` for each item, and gives the results in the order of the items.

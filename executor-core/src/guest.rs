@@ -39,6 +39,7 @@ pub(crate) fn initialize<J: Job>(arguments: &[u8]) -> Result<(), String> {
 
 /// Some jobs of one type that came from another process, to be run on this thread, which is on its
 /// [`Seat`](crate::backend::Seat).
+#[derive(Clone)]
 pub struct Guests {
     batch: Arc<Batch>,
 }

@@ -68,8 +68,7 @@ impl JobHandle {
 
     /// Asks the job to stop. Nothing is dropped; a job that does not look goes on.
     pub fn request_stop(&self) {
-        if self.job.state_word().request_stop() {
-            self.job.record().bells.ring_stop();
+        if self.job.request_stop() {
             self.job.record().control.stop_requested(&self.job);
         }
     }

@@ -172,6 +172,26 @@ impl JobRef {
         self.record().bells.nudge();
     }
 
+    /// Notes how far the job has come, as it told elsewhere.
+    pub fn note_progress(&self, done: u64, total: u64) {
+        self.record().bells.set_progress(done, total);
+    }
+
+    /// Asks the job to stop, and wakes its waits for that. False if it is done.
+    pub fn request_stop(&self) -> bool {
+        let asked = self.state_word().request_stop();
+        if asked {
+            self.record().bells.ring_stop();
+        }
+        asked
+    }
+
+    /// True if the two are one job.
+    #[must_use]
+    pub fn is_same(&self, other: &JobRef) -> bool {
+        self.id() == other.id()
+    }
+
     /// Rings the threads that wait for the job, which is done, if `waited`. What is left is code of the user's, and so is
     /// the report of a failure that nobody reads.
     pub(crate) fn ring_threads(self, waited: bool) -> Option<Callbacks> {

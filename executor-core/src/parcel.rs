@@ -20,19 +20,29 @@ use crate::registry::JobEntry;
 pub struct Parcel {
     cell: Arc<dyn AnyCell>,
     entry: &'static JobEntry,
-    bytes: Vec<u8>,
-    ends: Ends,
+    arguments: Arguments,
 }
 
-/// Where the arguments of each job end in the bytes.
-enum Ends {
-    One,
-    Many(Box<[usize]>),
+enum Arguments {
+    /// Those of one job.
+    One(Vec<u8>),
+    /// Those of one job, so many that nobody should copy them.
+    Large(Arc<Vec<u8>>),
+    /// Those of several jobs, and where each of them ends.
+    Many(Vec<u8>, Box<[usize]>),
 }
+
+/// From this length on the arguments of a job are shared rather than copied: a copy takes a µs or more.
+const LARGE_BYTES: usize = 16 << 10;
 
 impl Parcel {
     pub(crate) fn of_one(cell: Arc<dyn AnyCell>, entry: &'static JobEntry, arguments: Vec<u8>) -> Self {
-        Parcel { cell, entry, bytes: arguments, ends: Ends::One }
+        let arguments = if arguments.len() < LARGE_BYTES {
+            Arguments::One(arguments)
+        } else {
+            Arguments::Large(Arc::new(arguments))
+        };
+        Parcel { cell, entry, arguments }
     }
 
     pub(crate) fn of_many(
@@ -41,7 +51,7 @@ impl Parcel {
         bytes: Vec<u8>,
         ends: Box<[usize]>,
     ) -> Self {
-        Parcel { cell, entry, bytes, ends: Ends::Many(ends) }
+        Parcel { cell, entry, arguments: Arguments::Many(bytes, ends) }
     }
 
     pub(crate) fn record(&self) -> &crate::record::Record {
@@ -57,9 +67,9 @@ impl Parcel {
     /// How many jobs there are, whatever became of them.
     #[must_use]
     pub fn items(&self) -> u32 {
-        match &self.ends {
-            Ends::One => 1,
-            Ends::Many(ends) => ends.len() as u32,
+        match &self.arguments {
+            Arguments::One(_) | Arguments::Large(_) => 1,
+            Arguments::Many(_, ends) => ends.len() as u32,
         }
     }
 
@@ -86,13 +96,23 @@ impl Parcel {
     /// If there is no such item.
     #[must_use]
     pub fn arguments(&self, item: u32) -> &[u8] {
-        match &self.ends {
-            Ends::One => &self.bytes,
-            Ends::Many(ends) => {
+        match &self.arguments {
+            Arguments::One(bytes) => bytes,
+            Arguments::Large(bytes) => bytes,
+            Arguments::Many(bytes, ends) => {
                 let item = item as usize;
                 let begin = if item == 0 { 0 } else { ends[item - 1] };
-                &self.bytes[begin..ends[item]]
+                &bytes[begin..ends[item]]
             }
+        }
+    }
+
+    /// The arguments of a single job that are so many that they should not be copied.
+    #[must_use]
+    pub fn large_arguments(&self) -> Option<&Arc<Vec<u8>>> {
+        match &self.arguments {
+            Arguments::Large(bytes) => Some(bytes),
+            Arguments::One(_) | Arguments::Many(..) => None,
         }
     }
 
@@ -154,11 +174,7 @@ impl Drop for Parcel {
 
 impl fmt::Debug for Parcel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Parcel")
-            .field("job", &self.entry.name())
-            .field("items", &self.items())
-            .field("bytes", &self.bytes.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Parcel").field("job", &self.entry.name()).field("items", &self.items()).finish_non_exhaustive()
     }
 }
 

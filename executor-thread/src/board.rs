@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use executor_core::backend::{JobRef, Task};
+use executor_core::backend::{JobRef, RoomTicket, Task};
 use executor_core::{JobError, Rejection, Shutdown};
 
 use crate::queue::{Next, Place, Queue};
@@ -39,7 +39,7 @@ pub(crate) struct Board {
     broken: Option<String>,
     /// Submitters that wait for room in the queue: threads, and async tasks.
     pub(crate) waiting_for_room: usize,
-    room_wakers: RoomWakers,
+    room_wakers: BTreeMap<RoomTicket, Waker>,
     pub(crate) accepted: u64,
     pub(crate) cancelled: u64,
     pub(crate) threads: usize,
@@ -61,16 +61,6 @@ pub(crate) struct Call {
 /// How long a loop that was called may take to come, before the caller calls another: it may be inside a long piece of
 /// another job's parallel work. A model has no clock.
 const PATIENCE: Duration = if cfg!(executor_loom) { Duration::MAX } else { Duration::from_micros(100) };
-
-/// What a waker would wake; equal for the clones of one.
-type WakerKey = (usize, usize);
-
-/// Async tasks that wait for room, each of them once, however often it was polled.
-pub(crate) type RoomWakers = BTreeMap<WakerKey, Waker>;
-
-fn key_of(waker: &Waker) -> WakerKey {
-    (waker.data().addr(), std::ptr::from_ref(waker.vtable()).addr())
-}
 
 /// How many jobs the loops that run short tasks are left alone with.
 const QUICK_JOBS: usize = 256;
@@ -234,13 +224,18 @@ impl Board {
         self.awake -= 1;
     }
 
-    /// Keeps the waker until there may be room. The one that wakes the same was there before, if it is given back.
-    pub(crate) fn notify_of_room(&mut self, waker: Waker) -> Option<Waker> {
-        self.room_wakers.insert(key_of(&waker), waker)
+    /// Keeps the waker until there may be room; gives the one that it replaces.
+    pub(crate) fn notify_of_room(&mut self, ticket: RoomTicket, waker: Waker) -> Option<Waker> {
+        self.room_wakers.insert(ticket, waker)
+    }
+
+    /// Somebody does not wait for room any more.
+    pub(crate) fn forget_room(&mut self, ticket: RoomTicket) -> Option<Waker> {
+        self.room_wakers.remove(&ticket)
     }
 
     /// All that wait for room without a thread.
-    pub(crate) fn take_room_wakers(&mut self) -> RoomWakers {
+    pub(crate) fn take_room_wakers(&mut self) -> BTreeMap<RoomTicket, Waker> {
         std::mem::take(&mut self.room_wakers)
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use executor_core::backend::{Backend, Capabilities, Control, PoolId, Refused, Room, Task, closure_task};
+use executor_core::backend::{Backend, Capabilities, Control, PoolId, Refused, Room, RoomTicket, Task, closure_task};
 use executor_core::{BuildError, JobFuture, Shutdown, Stats};
 
 use crate::builder::ThreadExecutorBuilder;
@@ -127,6 +127,10 @@ impl Backend for ThreadExecutor {
 
     fn accept(&self, task: Task, room: Room<'_>) -> Result<(), Refused> {
         self.owner.pool.accept(task, room)
+    }
+
+    fn forget(&self, ticket: RoomTicket) {
+        self.owner.pool.forget_room(ticket);
     }
 
     fn begin_shutdown(&self, mode: Shutdown) {

@@ -3,15 +3,14 @@
 use std::collections::VecDeque;
 
 use executor_core::Priority;
-use executor_core::backend::{JobRef, Task};
+use executor_core::backend::{Ageing, JobRef, Task};
 
 const PRIORITIES: usize = 3;
 
 /// Tasks in three lanes.
 pub(crate) struct Queue {
     lanes: [Lane; PRIORITIES],
-    /// How often a task of a higher priority went before one that waited in this lane.
-    passed_over: [u32; PRIORITIES],
+    ageing: Ageing,
     jobs: usize,
     tasks: usize,
 }
@@ -123,7 +122,7 @@ impl Lane {
 
 impl Queue {
     pub(crate) fn new() -> Self {
-        Queue { lanes: Default::default(), passed_over: [0; PRIORITIES], jobs: 0, tasks: 0 }
+        Queue { lanes: Default::default(), ageing: Ageing::default(), jobs: 0, tasks: 0 }
     }
 
     /// How many jobs wait. The jobs of a chunk are counted until the chunk leaves, or a worker looks at it again.
@@ -175,23 +174,17 @@ impl Queue {
 
     /// The lane whose turn it is: the highest that is not empty, unless it went before a lower one often enough.
     fn peek(&self) -> Option<usize> {
-        let highest = (0..PRIORITIES).rev().find(|&lane| self.waits(lane))?;
-        let aged = |lane: &usize| self.waits(*lane) && self.passed_over[*lane] >= Priority::AGEING;
-        Some((0..highest).rev().find(aged).unwrap_or(highest))
+        self.ageing.choose(self.waits())
     }
 
-    fn waits(&self, lane: usize) -> bool {
-        !self.lanes[lane].entries.is_empty()
+    /// In which lanes something waits.
+    fn waits(&self) -> [bool; PRIORITIES] {
+        [0, 1, 2].map(|lane: usize| !self.lanes[lane].entries.is_empty())
     }
 
     /// Counts that a task of this lane goes before those that wait in the lower ones.
     fn pass_over(&mut self, chosen: usize) {
-        self.passed_over[chosen] = 0;
-        for lane in 0..chosen {
-            if self.waits(lane) {
-                self.passed_over[lane] += 1;
-            }
-        }
+        self.ageing.passed(chosen, self.waits());
     }
 
     fn pop_from(&mut self, lane: usize) -> Option<Task> {

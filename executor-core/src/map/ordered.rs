@@ -14,6 +14,7 @@ use crate::error::{JobError, OptionError};
 use crate::future::JobFuture;
 use crate::job::Job;
 use crate::payload::JobPayload;
+use crate::room::RoomWait;
 use crate::submission::Submission;
 
 use super::chunk::Chunk;
@@ -190,7 +191,7 @@ where
     ///
     /// Dropping the future of one `next` loses nothing; dropping the stream cancels what has not begun.
     pub fn into_stream(self) -> MapStream<B, F, I, J> {
-        MapStream { map: self }
+        MapStream { map: self, wait: RoomWait::default() }
     }
 }
 
@@ -250,6 +251,13 @@ impl<B: Backend, F, I: Iterator, J: Job> fmt::Debug for Map<B, F, I, J> {
 #[must_use = "dropping a map cancels the jobs that have not begun"]
 pub struct MapStream<B: Backend, F, I: Iterator, J: Job> {
     map: Map<B, F, I, J>,
+    wait: RoomWait,
+}
+
+impl<B: Backend, F, I: Iterator, J: Job> Drop for MapStream<B, F, I, J> {
+    fn drop(&mut self) {
+        self.wait.end(&self.map.backend);
+    }
 }
 
 /// Nothing in it is pinned.
@@ -265,12 +273,12 @@ where
     type Item = Result<J::Output, JobError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let map = &mut self.map;
+        let MapStream { map, wait } = &mut *self;
         if let Poll::Ready(next) = map.next_done() {
             return Poll::Ready(next);
         }
         if map.front_is_held() {
-            map.offer_held(Room::Notify(cx.waker()));
+            map.offer_held(wait.notify(cx.waker()));
         }
         if let Some(stretch) = map.stretches.front() {
             stretch.register(map.position, cx.waker());

@@ -13,6 +13,7 @@ use crate::error::{JobError, OptionError};
 use crate::future::JobFuture;
 use crate::job::Job;
 use crate::payload::JobPayload;
+use crate::room::RoomWait;
 use crate::submission::Submission;
 use crate::waiting::Limit;
 
@@ -94,7 +95,7 @@ where
     ///
     /// Dropping the future of one `next` loses nothing; dropping the stream cancels what has not begun.
     pub fn into_stream(self) -> MapUnorderedStream<B, F, I, J> {
-        MapUnorderedStream { map: self }
+        MapUnorderedStream { map: self, wait: RoomWait::default() }
     }
 }
 
@@ -154,6 +155,13 @@ impl<B: Backend, F, I: Iterator, J: Job> fmt::Debug for MapUnordered<B, F, I, J>
 #[must_use = "dropping a map cancels the jobs that have not begun"]
 pub struct MapUnorderedStream<B: Backend, F, I: Iterator, J: Job> {
     map: MapUnordered<B, F, I, J>,
+    wait: RoomWait,
+}
+
+impl<B: Backend, F, I: Iterator, J: Job> Drop for MapUnorderedStream<B, F, I, J> {
+    fn drop(&mut self) {
+        self.wait.end(&self.map.backend);
+    }
 }
 
 /// Nothing in it is pinned.
@@ -169,10 +177,10 @@ where
     type Item = Result<J::Output, JobError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let map = &mut self.map;
+        let MapUnorderedStream { map, wait } = &mut *self;
         map.refill();
         if map.held.is_some() && map.members.open() == 1 {
-            map.offer_held(Room::Notify(cx.waker()));
+            map.offer_held(wait.notify(cx.waker()));
         }
         match map.members.poll_next(cx.waker()) {
             Poll::Ready(Some(mut future)) => Poll::Ready(future.try_result()),

@@ -233,7 +233,7 @@ impl Backend for Crew {
         let jobs = task.jobs();
         // A worker is never made to wait, because it might wait for itself.
         let above_bound = pool.is_own_worker();
-        let waker = if let Room::Notify(waker) = room { Some(waker.clone()) } else { None };
+        let waker = if let Room::Notify(waker, _) = room { Some(waker.clone()) } else { None };
         let mut state = pool.lock();
         loop {
             if state.shut_down {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use executor_core::backend::{Control, JobRef, Refused, Retry, Room, Task};
+use executor_core::backend::{Control, JobRef, Refused, Retry, Room, RoomTicket, Task};
 
 use super::{Pool, Woken};
 use crate::board::{Board, Call, Denied};
@@ -28,12 +28,19 @@ impl Pool {
         }
     }
 
+    /// An async submitter does not wait for room any more.
+    pub(crate) fn forget_room(&self, ticket: RoomTicket) {
+        let waker = self.lock().forget_room(ticket);
+        // Dropping a waker is user code, so it comes after the lock.
+        quietly(|| drop(waker));
+    }
+
     /// Goes on with a task that was denied, as `room` allows.
     #[cold]
     fn accept_denied(&self, mut task: Option<Task>, mut denied: Denied, room: Room<'_>) -> Result<(), Refused> {
         let above_bound = self.own_worker().is_some();
         // Cloning a waker is user code, so it comes before the lock.
-        let mut waker = if let Room::Notify(waker) = room { Some(waker.clone()) } else { None };
+        let mut waker = if let Room::Notify(waker, ticket) = room { Some((ticket, waker.clone())) } else { None };
         let mut replaced = None;
         let mut board = self.lock();
         board.waiting_for_room += 1;
@@ -47,7 +54,7 @@ impl Pool {
                 Room::Wait => None,
                 Room::Until(deadline) if Instant::now() < deadline => Some(deadline),
                 _ => {
-                    replaced = waker.take().and_then(|waker| board.notify_of_room(waker));
+                    replaced = waker.take().and_then(|(ticket, waker)| board.notify_of_room(ticket, waker));
                     break None;
                 }
             };

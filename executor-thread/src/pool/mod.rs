@@ -42,14 +42,15 @@ mod control;
 mod end;
 mod steps;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 use executor_core::Stats;
-use executor_core::backend::{Capabilities, PoolId, Tally, current_seat};
+use executor_core::backend::{Capabilities, PoolId, RoomTicket, Tally, current_seat};
 
-use crate::board::{Board, RoomWakers};
+use crate::board::Board;
 use crate::buffer::Buffer;
 use crate::sync::atomic::{AtomicBool, AtomicUsize};
 use crate::sync::{Condvar, Mutex, MutexGuard};
@@ -201,7 +202,7 @@ impl Pool {
 #[must_use]
 struct Woken<'a> {
     room: Option<&'a Condvar>,
-    wakers: RoomWakers,
+    wakers: BTreeMap<RoomTicket, std::task::Waker>,
 }
 
 impl Woken<'_> {

@@ -1,0 +1,31 @@
+//! Which priority goes next.
+
+use crate::options::Priority;
+
+/// Chooses between the lanes of three priorities, for a backend's queue: the highest goes first, but after
+/// [`Priority::AGEING`] jobs of a higher one, one of a lower goes.
+#[derive(Clone, Debug, Default)]
+pub struct Ageing {
+    /// How often a higher lane went before one that waited in this lane.
+    passed_over: [u32; 3],
+}
+
+impl Ageing {
+    /// The lane whose turn it is, of those in which something waits; the index is that of the priority.
+    #[must_use]
+    #[inline]
+    pub fn choose(&self, waits: [bool; 3]) -> Option<usize> {
+        let highest = (0..3).rev().find(|&lane| waits[lane])?;
+        let aged = |lane: &usize| waits[*lane] && self.passed_over[*lane] >= Priority::AGEING;
+        Some((0..highest).rev().find(aged).unwrap_or(highest))
+    }
+
+    /// Counts that one of lane `chosen` goes before what waits in the lower ones.
+    #[inline]
+    pub fn passed(&mut self, chosen: usize, waits: [bool; 3]) {
+        self.passed_over[chosen] = 0;
+        for (passed_over, waits) in self.passed_over.iter_mut().zip(waits).take(chosen) {
+            *passed_over += u32::from(waits);
+        }
+    }
+}
