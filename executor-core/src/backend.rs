@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::{DuplicateJobName, JobError, Rejection};
+use crate::state::JobId;
 use crate::stats::Stats;
 
 pub use crate::ageing::Ageing;
@@ -111,8 +112,9 @@ pub trait Control: Send + Sync {
         false
     }
 
-    /// True if a job that is pending in its cell has been begun elsewhere.
-    fn begun_elsewhere(&self, _job: &JobRef) -> bool {
+    /// True if a job that is pending in its cell has been begun elsewhere. It is named by its number and by where the backend
+    /// [keeps](JobRef::place) it.
+    fn begun_elsewhere(&self, _job: JobId, _place: u64) -> bool {
         false
     }
 

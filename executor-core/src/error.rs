@@ -139,6 +139,12 @@ impl JobError {
         }
     }
 
+    /// The panic of a job in another process, whose payload stayed there.
+    #[must_use]
+    pub fn panicked_elsewhere(job: String, message: String, location: Option<String>) -> JobError {
+        JobError::Panicked { job, message, location, payload: PanicPayload::new(None) }
+    }
+
     /// The same refusal for another job, which gets an error of its own.
     pub(crate) fn to_another(&self) -> JobError {
         match self {

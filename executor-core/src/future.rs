@@ -11,7 +11,7 @@ use crate::bells::Waiter;
 use crate::drive::note_awaited;
 use crate::error::JobError;
 use crate::handle::JobHandle;
-use crate::job_ref::{AnyCell, JobRef};
+use crate::job_ref::{AnyCell, JobRef, StateText};
 use crate::single::FutureCell;
 use crate::state::{JobId, JobState};
 use crate::waiting::{Limit, block_on};
@@ -192,6 +192,9 @@ impl<T: 'static> Future for JobFuture<T> {
 
 impl<T> fmt::Debug for JobFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JobFuture").field("id", &self.cell.record().id).field("state", self.cell.state(0)).finish()
+        f.debug_struct("JobFuture")
+            .field("id", &self.cell.record().id)
+            .field("state", &StateText(&*self.cell, 0))
+            .finish()
     }
 }

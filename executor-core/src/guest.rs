@@ -135,13 +135,15 @@ impl AnyCell for Batch {
 
     fn fail(self: Arc<Self>, _: u32, _: Ticket, _: JobError, _: Option<&dyn Tally>) {}
 
-    fn arrive(self: Arc<Self>, _: u32, _: Ticket, _: Arrived, _: &dyn Tally) -> Landed {
+    fn arrive(self: Arc<Self>, _: u32, _: Ticket, _: Arrived, _: &dyn Tally, _: bool) -> Landed {
         Landed { retry: None, callbacks: None }
     }
 
     fn learn(&self, _: u32, _: Duration) {}
 
-    fn give_up(self: Arc<Self>, _: u32, _: Ticket, _: &dyn Tally) {}
+    fn give_up(&self, _: u32, _: Ticket, _: &dyn Tally) -> bool {
+        false
+    }
 
     /// A job that the worker has taken is begun, or about to be: only its owner withdraws it.
     fn withdraw(self: Arc<Self>, _: u32, _: &mut dyn FnMut()) -> bool {

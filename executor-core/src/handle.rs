@@ -115,7 +115,7 @@ impl fmt::Debug for JobHandle {
         f.debug_struct("JobHandle")
             .field("id", &self.id())
             .field("name", &self.name())
-            .field("state", self.job.state_word())
+            .field("state", &self.job.state_text())
             .finish()
     }
 }

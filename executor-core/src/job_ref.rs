@@ -36,14 +36,15 @@ pub(crate) trait AnyCell: Send + Sync {
     /// Completes the job that `ticket` opens with an error.
     fn fail(self: Arc<Self>, index: u32, ticket: Ticket, error: JobError, tally: Option<&dyn Tally>);
 
-    /// Ends an attempt of the job that `ticket` opens, which ran elsewhere.
-    fn arrive(self: Arc<Self>, index: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally) -> Landed;
+    /// Ends an attempt of the job that `ticket` opens, which ran elsewhere; the last one, if no other may follow.
+    fn arrive(self: Arc<Self>, index: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally, last: bool) -> Landed;
 
     /// Takes in how long some jobs of a chunk took elsewhere.
     fn learn(&self, _items: u32, _took: Duration) {}
 
-    /// Completes a job between two attempts with what came of the last one.
-    fn give_up(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally);
+    /// Completes a job between two attempts with what came of the last one; true if somebody waits, whom the caller must
+    /// ring.
+    fn give_up(&self, index: u32, ticket: Ticket, tally: &dyn Tally) -> bool;
 
     /// PENDING to CANCELLED; true if the job is withdrawn now or was before.
     fn withdraw(self: Arc<Self>, index: u32, before_done: &mut dyn FnMut()) -> bool;
@@ -101,6 +102,10 @@ impl JobRef {
         self.cell.name()
     }
 
+    pub(crate) fn state_text(&self) -> impl fmt::Debug + '_ {
+        StateText(&*self.cell, self.index)
+    }
+
     /// Which item of its chunk the job is; 0 for a job that was submitted alone.
     #[must_use]
     pub fn item(&self) -> u32 {
@@ -110,11 +115,7 @@ impl JobRef {
     /// How far the job has come.
     #[must_use]
     pub fn state(&self) -> JobState {
-        let state = self.state_word().job_state();
-        if state == JobState::Pending && self.record().control.begun_elsewhere(self) {
-            return JobState::Running;
-        }
-        state
+        state_of(&*self.cell, self.index)
     }
 
     /// True if the job ended or was cancelled.
@@ -236,8 +237,30 @@ impl fmt::Debug for JobRef {
         f.debug_struct("JobRef")
             .field("id", &self.id())
             .field("name", &self.name())
-            .field("state", self.state_word())
+            .field("state", &self.state_text())
             .finish()
+    }
+}
+
+/// How far a job has come, wherever it is.
+fn state_of(cell: &(impl AnyCell + ?Sized), index: u32) -> JobState {
+    let state = cell.state(index).job_state();
+    let record = cell.record();
+    if state == JobState::Pending && record.control.begun_elsewhere(record.id.offset(index), record.place()) {
+        return JobState::Running;
+    }
+    state
+}
+
+/// The state of a job, for debugging: how it finished is a part of it.
+pub(crate) struct StateText<'a, C: AnyCell + ?Sized>(pub(crate) &'a C, pub(crate) u32);
+
+impl<C: AnyCell + ?Sized> fmt::Debug for StateText<'_, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match state_of(self.0, self.1) {
+            JobState::Running => JobState::Running.fmt(f),
+            _ => self.0.state(self.1).fmt(f),
+        }
     }
 }
 
@@ -280,16 +303,33 @@ impl Claim {
     /// that wait for it are woken here and now; code of the user's is left to the caller.
     pub fn arrive(mut self, outcome: Arrived, tally: &dyn Tally) -> Landed {
         match self.begun.take() {
-            Some((JobRef { cell, index, .. }, ticket)) => cell.arrive(index, ticket, outcome, tally),
+            Some((JobRef { cell, index, .. }, ticket)) => cell.arrive(index, ticket, outcome, tally, false),
             None => Landed { retry: None, callbacks: None },
         }
     }
 
+    /// Ends the job with an error, whatever its retries allow. As [`arrive`](Claim::arrive), it runs no code of the user's.
+    #[must_use = "who waits with code of the user's must be told"]
+    pub fn end(mut self, error: JobError, tally: &dyn Tally) -> Option<Callbacks> {
+        let (JobRef { cell, index, .. }, ticket) = self.begun.take()?;
+        cell.arrive(index, ticket, Arrived::Failed(error), tally, true).callbacks
+    }
+
     /// Completes a job between two attempts with what came of the last one.
     pub fn give_up(mut self, tally: &dyn Tally) {
-        if let Some((JobRef { cell, index, .. }, ticket)) = self.begun.take() {
-            cell.give_up(index, ticket, tally);
+        if let Some((job, ticket)) = self.begun.take()
+            && job.cell.give_up(job.index, ticket, tally)
+        {
+            job.ring();
         }
+    }
+
+    /// [`give_up`](Claim::give_up), but as [`arrive`](Claim::arrive) it runs no code of the user's.
+    #[must_use = "who waits with code of the user's must be told"]
+    pub fn give_up_elsewhere(mut self, tally: &dyn Tally) -> Option<Callbacks> {
+        let (job, ticket) = self.begun.take()?;
+        let waited = job.cell.give_up(job.index, ticket, tally);
+        job.ring_threads(waited)
     }
 }
 

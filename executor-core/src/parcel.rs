@@ -73,6 +73,12 @@ impl Parcel {
         }
     }
 
+    /// True for a chunk of a map, which wants to [`learn`](Parcel::learn).
+    #[must_use]
+    pub fn is_of_map(&self) -> bool {
+        matches!(self.arguments, Arguments::Many(..))
+    }
+
     /// One of its jobs.
     ///
     /// # Panics

@@ -130,10 +130,10 @@ impl<P: Payload> AnyCell for Single<P> {
         self.complete(ticket, Attempt::failed(error), tally);
     }
 
-    fn arrive(self: Arc<Self>, _: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally) -> Landed {
+    fn arrive(self: Arc<Self>, _: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally, last: bool) -> Landed {
         let attempt = Attempt::arrived(outcome);
         let delay = self.record.details().and_then(Details::delay);
-        if let Some(delay) = delay.filter(|_| attempt.failed && self.may_try_again()) {
+        if let Some(delay) = delay.filter(|_| !last && attempt.failed && self.may_try_again()) {
             let retry = self.put_again(ticket, Again { job: None, last: attempt.stage }, delay);
             return Landed { retry: Some(retry), callbacks: None };
         }
@@ -141,12 +141,12 @@ impl<P: Payload> AnyCell for Single<P> {
         Landed { retry: None, callbacks: JobRef::new(self, 0).ring_threads(waited) }
     }
 
-    fn give_up(self: Arc<Self>, _: u32, ticket: Ticket, tally: &dyn Tally) {
+    fn give_up(&self, _: u32, ticket: Ticket, tally: &dyn Tally) -> bool {
         let attempt = match self.cell.take_last(&ticket) {
             Some(stage) => Attempt { stage, failed: true },
             None => Attempt::failed(JobError::Lost { job: P::name().to_owned() }),
         };
-        self.complete(ticket, attempt, Some(tally));
+        self.finish(ticket, attempt, Some(tally))
     }
 
     fn withdraw(self: Arc<Self>, _: u32, before_done: &mut dyn FnMut()) -> bool {

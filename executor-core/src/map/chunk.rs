@@ -231,7 +231,7 @@ impl<P: Payload> AnyCell for Chunk<P> {
         self.count_ended(1);
     }
 
-    fn arrive(self: Arc<Self>, index: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally) -> Landed {
+    fn arrive(self: Arc<Self>, index: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally, _: bool) -> Landed {
         let attempt = Attempt::arrived(outcome);
         let waited = self.cell(index).finish(ticket, attempt.stage, attempt.failed, |failed| tally.ended(failed));
         let last = self.add_ended(1);
@@ -242,10 +242,11 @@ impl<P: Payload> AnyCell for Chunk<P> {
         self.pace.learn(items, took);
     }
 
-    fn give_up(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) {
+    fn give_up(&self, index: u32, ticket: Ticket, tally: &dyn Tally) -> bool {
         // No item of a chunk is tried again, so none is ever between two attempts.
-        let error = JobError::Lost { job: P::name().to_owned() };
-        self.fail(index, ticket, error, Some(tally));
+        let Attempt { stage, failed } = Attempt::failed(JobError::Lost { job: P::name().to_owned() });
+        let waited = self.cell(index).finish(ticket, stage, failed, |failed| tally.ended(failed));
+        self.add_ended(1) || waited
     }
 
     fn withdraw(self: Arc<Self>, index: u32, before_done: &mut dyn FnMut()) -> bool {
