@@ -184,7 +184,9 @@ impl fmt::Display for At<'_> {
     }
 }
 
-/// What a panicking job threw, kept for [`JobError::resume`]. Empty if the panic came from another process.
+/// What a panicking job threw, kept for [`JobError::resume`]. Empty, as the default is, if the panic came from another
+/// process.
+#[derive(Default)]
 pub struct PanicPayload(Mutex<Option<Box<dyn Any + Send>>>);
 
 impl PanicPayload {

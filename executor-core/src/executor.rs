@@ -95,7 +95,8 @@ pub trait Executor: Backend {
         };
         let (task, error) = refused.into_parts();
         let job = kept.or_else(|| cell.reclaim());
-        task.defuse();
+        // What was encoded is withdrawn with its task; a job that was taken back is in it no more.
+        task.withdraw();
         match job {
             Some(JobPayload(job)) => Err(TrySubmitError::new(job, error)),
             // A backend that refuses a task and has begun it breaks its contract; the future still tells the outcome.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::backend::{Control, Tally};
-use crate::cell::{State, Ticket};
+use crate::cell::{Finish, State, Ticket};
 use crate::context;
 use crate::error::JobError;
 use crate::initializer::run_once;
@@ -13,7 +13,7 @@ use crate::job::Job;
 use crate::job_ref::{AnyCell, JobRef};
 use crate::options::JobOptions;
 use crate::panic::drop_quietly;
-use crate::parcel::{Arrived, Landed, RunOptions};
+use crate::parcel::{Arrived, Callbacks, Landed, RunOptions};
 use crate::payload::{JobPayload, Payload};
 use crate::record::Record;
 use crate::registry::JobEntry;
@@ -99,15 +99,19 @@ impl Guests {
             details.begin_attempt();
         }
         let ran = context::enter(self.job(item), || (entry.run)(arguments, output));
-        // Nobody can kill a guest through its state, so that its end is never overruled.
-        let _ = state.finish(ran.is_err(), true);
-        match record.details().and_then(|details| Some((details.deadline()?, details.options.run_limit?))) {
+        let ran = match record.details().and_then(|details| Some((details.deadline()?, details.options.run_limit?))) {
             Some((deadline, limit)) if Instant::now() >= deadline => {
                 output.truncate(before);
                 Err(JobError::RunLimit { job: self.batch.name().to_owned(), limit })
             }
             _ => ran,
+        };
+        // What became of a guest is decided where it came from, so that its end here is never overruled. Those who wait
+        // for it here got their handles from the job itself.
+        if let Finish::Done { waited: true } = state.finish(!matches!(ran, Ok(false)), true) {
+            self.job(item).ring();
         }
+        ran
     }
 }
 
@@ -133,16 +137,18 @@ impl AnyCell for Batch {
         Ran::Done
     }
 
-    fn fail(self: Arc<Self>, _: u32, _: Ticket, _: JobError, _: Option<&dyn Tally>) {}
+    fn fail(self: Arc<Self>, _: u32, _: Ticket, _: JobError, _: Option<&dyn Tally>) -> Option<Callbacks> {
+        None
+    }
 
-    fn arrive(self: Arc<Self>, _: u32, _: Ticket, _: Arrived, _: &dyn Tally, _: bool) -> Landed {
+    fn arrive(self: Arc<Self>, _: u32, _: Ticket, _: Arrived, _: &dyn Tally) -> Landed {
         Landed { retry: None, callbacks: None }
     }
 
     fn learn(&self, _: u32, _: Duration) {}
 
-    fn give_up(&self, _: u32, _: Ticket, _: &dyn Tally) -> bool {
-        false
+    fn give_up(self: Arc<Self>, _: u32, _: Ticket, _: &dyn Tally) -> Option<Callbacks> {
+        None
     }
 
     /// A job that the worker has taken is begun, or about to be: only its owner withdraws it.

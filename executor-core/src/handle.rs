@@ -68,9 +68,7 @@ impl JobHandle {
 
     /// Asks the job to stop. Nothing is dropped; a job that does not look goes on.
     pub fn request_stop(&self) {
-        if self.job.request_stop() {
-            self.job.record().control.stop_requested(&self.job);
-        }
+        self.job.request_stop();
     }
 
     /// Stops the job by force where the backend can; true if its value will not arrive. On a job that has not begun it

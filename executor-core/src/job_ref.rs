@@ -33,18 +33,23 @@ pub(crate) trait AnyCell: Send + Sync {
     /// Runs the job that `ticket` opens.
     fn run(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) -> Ran;
 
-    /// Completes the job that `ticket` opens with an error.
-    fn fail(self: Arc<Self>, index: u32, ticket: Ticket, error: JobError, tally: Option<&dyn Tally>);
+    /// Completes the job that `ticket` opens with an error, for good.
+    fn fail(
+        self: Arc<Self>,
+        index: u32,
+        ticket: Ticket,
+        error: JobError,
+        tally: Option<&dyn Tally>,
+    ) -> Option<Callbacks>;
 
-    /// Ends an attempt of the job that `ticket` opens, which ran elsewhere; the last one, if no other may follow.
-    fn arrive(self: Arc<Self>, index: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally, last: bool) -> Landed;
+    /// Ends an attempt of the job that `ticket` opens, which ran elsewhere.
+    fn arrive(self: Arc<Self>, index: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally) -> Landed;
 
     /// Takes in how long some jobs of a chunk took elsewhere.
     fn learn(&self, _items: u32, _took: Duration) {}
 
-    /// Completes a job between two attempts with what came of the last one; true if somebody waits, whom the caller must
-    /// ring.
-    fn give_up(&self, index: u32, ticket: Ticket, tally: &dyn Tally) -> bool;
+    /// Completes a job between two attempts with what came of the last one.
+    fn give_up(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) -> Option<Callbacks>;
 
     /// PENDING to CANCELLED; true if the job is withdrawn now or was before.
     fn withdraw(self: Arc<Self>, index: u32, before_done: &mut dyn FnMut()) -> bool;
@@ -173,20 +178,6 @@ impl JobRef {
         self.record().bells.nudge();
     }
 
-    /// Notes how far the job has come, as it told elsewhere.
-    pub fn note_progress(&self, done: u64, total: u64) {
-        self.record().bells.set_progress(done, total);
-    }
-
-    /// Asks the job to stop, and wakes its waits for that. False if it is done.
-    pub fn request_stop(&self) -> bool {
-        let asked = self.state_word().request_stop();
-        if asked {
-            self.record().bells.ring_stop();
-        }
-        asked
-    }
-
     /// True if the two are one job.
     #[must_use]
     pub fn is_same(&self, other: &JobRef) -> bool {
@@ -211,6 +202,19 @@ impl JobRef {
         if !self.state_word().wait() {
             self.ring();
         }
+    }
+
+    /// Asks the job to stop: for a worker to which the request of a [guest](crate::backend::Guests) is passed on.
+    pub fn request_stop(&self) {
+        if self.state_word().request_stop() {
+            self.record().bells.ring_stop();
+            self.record().control.stop_requested(self);
+        }
+    }
+
+    /// Notes how far the job has come that runs elsewhere, so that its handles know it when it is done, too.
+    pub fn set_progress(&self, done: u64, total: u64) {
+        self.record().bells.set_progress(done, total);
     }
 
     /// True once the job's user asked it to stop.
@@ -292,44 +296,37 @@ impl Claim {
         }
     }
 
-    /// Completes the job with an error.
-    pub fn fail(mut self, error: JobError, tally: Option<&dyn Tally>) {
-        if let Some((JobRef { cell, index, .. }, ticket)) = self.begun.take() {
-            cell.fail(index, ticket, error, tally);
-        }
+    /// Completes the job with an error, for good, and calls who waits for it.
+    pub fn fail(self, error: JobError, tally: Option<&dyn Tally>) {
+        drop(self.fail_quietly(error, tally));
+    }
+
+    /// [`fail`](Claim::fail), with the code of the user's left to the caller, as [`arrive`](Claim::arrive) leaves it.
+    pub fn fail_quietly(mut self, error: JobError, tally: Option<&dyn Tally>) -> Option<Callbacks> {
+        let (JobRef { cell, index, .. }, ticket) = self.begun.take()?;
+        cell.fail(index, ticket, error, tally)
     }
 
     /// Ends the attempt of a job that ran elsewhere, with what came of it: the job is done, or will be tried again. Threads
     /// that wait for it are woken here and now; code of the user's is left to the caller.
+    ///
+    /// The `tally` is told of the end only: that the job began is known to the backend alone, and counted by it.
     pub fn arrive(mut self, outcome: Arrived, tally: &dyn Tally) -> Landed {
         match self.begun.take() {
-            Some((JobRef { cell, index, .. }, ticket)) => cell.arrive(index, ticket, outcome, tally, false),
+            Some((JobRef { cell, index, .. }, ticket)) => cell.arrive(index, ticket, outcome, tally),
             None => Landed { retry: None, callbacks: None },
         }
     }
 
-    /// Ends the job with an error, whatever its retries allow. As [`arrive`](Claim::arrive), it runs no code of the user's.
-    #[must_use = "who waits with code of the user's must be told"]
-    pub fn end(mut self, error: JobError, tally: &dyn Tally) -> Option<Callbacks> {
+    /// Completes a job between two attempts with what came of the last one, and calls who waits for it.
+    pub fn give_up(self, tally: &dyn Tally) {
+        drop(self.give_up_quietly(tally));
+    }
+
+    /// [`give_up`](Claim::give_up), with the code of the user's left to the caller, as [`arrive`](Claim::arrive) leaves it.
+    pub fn give_up_quietly(mut self, tally: &dyn Tally) -> Option<Callbacks> {
         let (JobRef { cell, index, .. }, ticket) = self.begun.take()?;
-        cell.arrive(index, ticket, Arrived::Failed(error), tally, true).callbacks
-    }
-
-    /// Completes a job between two attempts with what came of the last one.
-    pub fn give_up(mut self, tally: &dyn Tally) {
-        if let Some((job, ticket)) = self.begun.take()
-            && job.cell.give_up(job.index, ticket, tally)
-        {
-            job.ring();
-        }
-    }
-
-    /// [`give_up`](Claim::give_up), but as [`arrive`](Claim::arrive) it runs no code of the user's.
-    #[must_use = "who waits with code of the user's must be told"]
-    pub fn give_up_elsewhere(mut self, tally: &dyn Tally) -> Option<Callbacks> {
-        let (job, ticket) = self.begun.take()?;
-        let waited = job.cell.give_up(job.index, ticket, tally);
-        job.ring_threads(waited)
+        cell.give_up(index, ticket, tally)
     }
 }
 
@@ -338,7 +335,7 @@ impl Drop for Claim {
     fn drop(&mut self) {
         if let Some((job, ticket)) = self.begun.take() {
             let error = JobError::Lost { job: job.name().to_owned() };
-            job.cell.fail(job.index, ticket, error, None);
+            drop(job.cell.fail(job.index, ticket, error, None));
         }
     }
 }

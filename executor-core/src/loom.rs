@@ -244,6 +244,7 @@ fn two_workers_and_a_reader_on_one_chunk() {
             .collect();
         let control = Arc::new(Bare { helps: false });
         let (task, chunk) = Chunk::new(jobs.into_iter(), Priority::Normal, control, Arc::default());
+        let task = task.unwrap();
         let share = task.share().unwrap();
         let one = thread::spawn(move || run(task));
         let two = thread::spawn(move || run(share));

@@ -79,6 +79,13 @@ impl Parcel {
         matches!(self.arguments, Arguments::Many(..))
     }
 
+    /// How many of them were neither withdrawn nor begun in their cells. An item that could not be encoded has failed
+    /// before anybody saw the parcel: it is not sent, and not counted.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        (0..self.items()).filter(|&item| self.is_pending(item)).count()
+    }
+
     /// One of its jobs.
     ///
     /// # Panics
@@ -257,7 +264,7 @@ impl fmt::Debug for Slice {
 
 /// What became of a job whose attempt [arrived](crate::backend::Claim::arrive).
 #[derive(Debug)]
-#[must_use = "a retry that is dropped completes its job as lost, and who waits with code of the user's must be told"]
+#[must_use = "a retry that is dropped completes its job as lost, and callbacks that are dropped are called there"]
 pub struct Landed {
     /// The next attempt, if there is one.
     pub retry: Option<Retry>,
@@ -266,6 +273,9 @@ pub struct Landed {
 }
 
 /// Wakers and callbacks of a job that is done; and the job itself, whose failure may be reported when it is let go of.
+///
+/// Dropping it calls them there, so that nobody hangs. A failure that nobody reads is reported by whoever lets go of the
+/// job last, so a backend lets go of the [`Parcel`] before it hands this on.
 #[must_use = "who waits must be told: `call`"]
 pub struct Callbacks {
     job: JobRef,
@@ -279,7 +289,13 @@ impl Callbacks {
 
     /// Calls them all, in order. They are the user's.
     pub fn call(self) {
-        for waiter in self.waiters {
+        drop(self);
+    }
+}
+
+impl Drop for Callbacks {
+    fn drop(&mut self) {
+        for waiter in self.waiters.drain(..) {
             waiter.ring(&self.job);
         }
     }

@@ -8,7 +8,7 @@ use crate::cell::{Again, Cell, Stage, State, Ticket, Withdraw};
 use crate::error::JobError;
 use crate::job_ref::{AnyCell, Claim, JobRef};
 use crate::options::JobOptions;
-use crate::parcel::{Arrived, Landed};
+use crate::parcel::{Arrived, Callbacks, Landed};
 use crate::payload::Payload;
 use crate::record::{Details, Record};
 use crate::run::{self, Attempt, Ran, Retry, Tally};
@@ -57,6 +57,17 @@ impl<P: Payload> Single<P> {
         if self.finish(ticket, attempt, tally) {
             JobRef::new(self, 0).ring();
         }
+    }
+
+    /// [`complete`](Single::complete), with the code of the user's left to the caller.
+    fn complete_quietly(
+        self: Arc<Self>,
+        ticket: Ticket,
+        attempt: Attempt<P>,
+        tally: Option<&dyn Tally>,
+    ) -> Option<Callbacks> {
+        let waited = self.finish(ticket, attempt, tally);
+        JobRef::new(self, 0).ring_threads(waited)
     }
 
     /// True if a failed attempt may be followed by another: nobody wants the job to end.
@@ -126,27 +137,26 @@ impl<P: Payload> AnyCell for Single<P> {
         Ran::Done
     }
 
-    fn fail(self: Arc<Self>, _: u32, ticket: Ticket, error: JobError, tally: Option<&dyn Tally>) {
-        self.complete(ticket, Attempt::failed(error), tally);
+    fn fail(self: Arc<Self>, _: u32, ticket: Ticket, error: JobError, tally: Option<&dyn Tally>) -> Option<Callbacks> {
+        self.complete_quietly(ticket, Attempt::failed(error), tally)
     }
 
-    fn arrive(self: Arc<Self>, _: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally, last: bool) -> Landed {
+    fn arrive(self: Arc<Self>, _: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally) -> Landed {
         let attempt = Attempt::arrived(outcome);
         let delay = self.record.details().and_then(Details::delay);
-        if let Some(delay) = delay.filter(|_| !last && attempt.failed && self.may_try_again()) {
+        if let Some(delay) = delay.filter(|_| attempt.failed && self.may_try_again()) {
             let retry = self.put_again(ticket, Again { job: None, last: attempt.stage }, delay);
             return Landed { retry: Some(retry), callbacks: None };
         }
-        let waited = self.finish(ticket, attempt, Some(tally));
-        Landed { retry: None, callbacks: JobRef::new(self, 0).ring_threads(waited) }
+        Landed { retry: None, callbacks: self.complete_quietly(ticket, attempt, Some(tally)) }
     }
 
-    fn give_up(&self, _: u32, ticket: Ticket, tally: &dyn Tally) -> bool {
+    fn give_up(self: Arc<Self>, _: u32, ticket: Ticket, tally: &dyn Tally) -> Option<Callbacks> {
         let attempt = match self.cell.take_last(&ticket) {
             Some(stage) => Attempt { stage, failed: true },
             None => Attempt::failed(JobError::Lost { job: P::name().to_owned() }),
         };
-        self.finish(ticket, attempt, Some(tally))
+        self.complete_quietly(ticket, attempt, Some(tally))
     }
 
     fn withdraw(self: Arc<Self>, _: u32, before_done: &mut dyn FnMut()) -> bool {

@@ -54,5 +54,9 @@ impl<B: Backend + ?Sized, P: Payload> Unpin for SubmitWait<'_, B, P> {}
 impl<B: Backend + ?Sized, P: Payload> Drop for SubmitWait<'_, B, P> {
     fn drop(&mut self) {
         self.wait.end(self.backend);
+        // Nobody has heard of the job, so that it is withdrawn rather than lost.
+        if let Some(task) = self.task.take() {
+            task.withdraw();
+        }
     }
 }

@@ -51,7 +51,7 @@ impl Task {
         Task(Content::Parcel(Box::new(parcel)))
     }
 
-    /// The encoded jobs, for a backend whose [`Control::travels`].
+    /// The encoded jobs, for a backend whose [`Control::travels`](crate::backend::Control::travels).
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Task {
         match &self.0 {
             Content::Pending(_) | Content::Claimed(_) => 1,
             Content::Share(share) => share.pending(),
-            Content::Parcel(parcel) => parcel.items() as usize,
+            Content::Parcel(parcel) => parcel.pending(),
             Content::Used => 0,
         }
     }
@@ -207,7 +207,7 @@ impl Task {
         }
     }
 
-    /// Withdraws what no backend has accepted, so that none counts it.
+    /// Withdraws what no backend has accepted, so that none counts it, and nobody takes it for a failure.
     pub(crate) fn withdraw(mut self) {
         match self.take() {
             Content::Pending(job) => {
@@ -219,11 +219,6 @@ impl Task {
             }),
             Content::Claimed(_) | Content::Used => {}
         }
-    }
-
-    /// Forgets the task, whose job was taken back.
-    pub(crate) fn defuse(mut self) {
-        drop(self.take());
     }
 }
 

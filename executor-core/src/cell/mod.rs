@@ -61,4 +61,4 @@ mod state;
 
 pub(crate) use slot::{Cell, Ticket};
 pub(crate) use stage::{Again, Stage};
-pub(crate) use state::{State, Withdraw};
+pub(crate) use state::{Finish, State, Withdraw};

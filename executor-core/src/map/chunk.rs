@@ -11,7 +11,7 @@ use crate::error::JobError;
 use crate::job_ref::{AnyCell, JobRef};
 use crate::options::{JobOptions, Priority};
 use crate::panic::drop_quietly;
-use crate::parcel::{Arrived, Landed, Parcel};
+use crate::parcel::{Arrived, Callbacks, Landed, Parcel};
 use crate::payload::Payload;
 use crate::record::Record;
 use crate::registry::JobEntry;
@@ -35,20 +35,21 @@ pub(crate) struct Chunk<P: Payload> {
 }
 
 impl<P: Payload> Chunk<P> {
-    /// A chunk of `jobs`, and the task that runs it.
+    /// A chunk of `jobs`, and the task that runs it; none if no job of it could be encoded.
     pub(crate) fn new(
         jobs: impl ExactSizeIterator<Item = P>,
         priority: Priority,
         control: Arc<dyn Control>,
         pace: Arc<Pace>,
-    ) -> (Task, Arc<Self>) {
+    ) -> (Option<Task>, Arc<Self>) {
         if control.travels()
             && let Some(entry) = P::entry()
         {
             return Chunk::encoded(jobs, entry, priority, control, pace);
         }
         let chunk = Chunk::of_cells(jobs.map(Cell::new).collect(), priority, control, pace);
-        (Task::share_of(Share(Arc::new(Owner(Arc::clone(&chunk) as Arc<dyn AnyChunk>)))), chunk)
+        let task = Task::share_of(Share(Arc::new(Owner(Arc::clone(&chunk) as Arc<dyn AnyChunk>))));
+        (Some(task), chunk)
     }
 
     fn of_cells(cells: Box<[Cell<P>]>, priority: Priority, control: Arc<dyn Control>, pace: Arc<Pace>) -> Arc<Self> {
@@ -64,7 +65,7 @@ impl<P: Payload> Chunk<P> {
         priority: Priority,
         control: Arc<dyn Control>,
         pace: Arc<Pace>,
-    ) -> (Task, Arc<Self>) {
+    ) -> (Option<Task>, Arc<Self>) {
         let cells = (0..jobs.len()).map(|_| Cell::sealed()).collect();
         let chunk = Chunk::of_cells(cells, priority, control, pace);
         let mut bytes = Vec::new();
@@ -76,12 +77,13 @@ impl<P: Payload> Chunk<P> {
                 if let Err(error) = encoded
                     && let Some(ticket) = chunk.cell(index).begin()
                 {
-                    AnyCell::fail(Arc::clone(&chunk), index, ticket, error, None);
+                    drop(AnyCell::fail(Arc::clone(&chunk), index, ticket, error, None));
                 }
                 bytes.len()
             })
             .collect();
-        (Task::parcel(Parcel::of_many(Arc::clone(&chunk) as Arc<dyn AnyCell>, entry, bytes, ends)), chunk)
+        let parcel = Parcel::of_many(Arc::clone(&chunk) as Arc<dyn AnyCell>, entry, bytes, ends);
+        ((!chunk.is_ended()).then(|| Task::parcel(parcel)), chunk)
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -120,15 +122,26 @@ impl<P: Payload> Chunk<P> {
         self.ended.fetch_add(jobs, Ordering::AcqRel) + jobs == self.cells.len() as u32
     }
 
-    fn finish(self: &Arc<Self>, index: u32, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) {
-        let waited = self.cell(index).finish(ticket, attempt.stage, attempt.failed, |failed| {
+    /// Ends one item; true if somebody waits, whom the caller must ring.
+    fn finish(&self, index: u32, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) -> bool {
+        self.cell(index).finish(ticket, attempt.stage, attempt.failed, |failed| {
             if let Some(tally) = tally {
                 tally.ended(failed);
             }
-        });
-        if waited {
-            self.job(index).ring();
-        }
+        })
+    }
+
+    /// Ends one item by itself, with the code of the user's left to the caller.
+    fn end_quietly(
+        self: &Arc<Self>,
+        index: u32,
+        ticket: Ticket,
+        attempt: Attempt<P>,
+        tally: Option<&dyn Tally>,
+    ) -> Option<Callbacks> {
+        let waited = self.finish(index, ticket, attempt, tally);
+        let last = self.add_ended(1);
+        self.job(index).ring_threads(waited || last)
     }
 
     /// Runs item `index` inside the context that is set already; false if another has begun it.
@@ -145,7 +158,9 @@ impl<P: Payload> Chunk<P> {
             Some(payload) => execute(&**self, payload),
             None => Attempt::failed(JobError::Lost { job: P::name().to_owned() }),
         };
-        self.finish(index, ticket, attempt, Some(tally));
+        if self.finish(index, ticket, attempt, Some(tally)) {
+            self.job(index).ring();
+        }
     }
 }
 
@@ -226,27 +241,28 @@ impl<P: Payload> AnyCell for Chunk<P> {
         Ran::Done
     }
 
-    fn fail(self: Arc<Self>, index: u32, ticket: Ticket, error: JobError, tally: Option<&dyn Tally>) {
-        self.finish(index, ticket, Attempt::failed(error), tally);
-        self.count_ended(1);
+    fn fail(
+        self: Arc<Self>,
+        index: u32,
+        ticket: Ticket,
+        error: JobError,
+        tally: Option<&dyn Tally>,
+    ) -> Option<Callbacks> {
+        self.end_quietly(index, ticket, Attempt::failed(error), tally)
     }
 
-    fn arrive(self: Arc<Self>, index: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally, _: bool) -> Landed {
-        let attempt = Attempt::arrived(outcome);
-        let waited = self.cell(index).finish(ticket, attempt.stage, attempt.failed, |failed| tally.ended(failed));
-        let last = self.add_ended(1);
-        Landed { retry: None, callbacks: self.job(index).ring_threads(waited || last) }
+    fn arrive(self: Arc<Self>, index: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally) -> Landed {
+        Landed { retry: None, callbacks: self.end_quietly(index, ticket, Attempt::arrived(outcome), Some(tally)) }
     }
 
     fn learn(&self, items: u32, took: Duration) {
         self.pace.learn(items, took);
     }
 
-    fn give_up(&self, index: u32, ticket: Ticket, tally: &dyn Tally) -> bool {
+    fn give_up(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) -> Option<Callbacks> {
         // No item of a chunk is tried again, so none is ever between two attempts.
-        let Attempt { stage, failed } = Attempt::failed(JobError::Lost { job: P::name().to_owned() });
-        let waited = self.cell(index).finish(ticket, stage, failed, |failed| tally.ended(failed));
-        self.add_ended(1) || waited
+        let error = JobError::Lost { job: P::name().to_owned() };
+        self.fail(index, ticket, error, Some(tally))
     }
 
     fn withdraw(self: Arc<Self>, index: u32, before_done: &mut dyn FnMut()) -> bool {

@@ -137,7 +137,7 @@ where
         if options.is_plain() {
             let (task, chunk) = Chunk::new(jobs, options.priority, control, Arc::clone(&self.pace));
             self.stretches.push_back(Stretch::Chunk(chunk));
-            self.held = Some(task);
+            self.held = task;
         } else {
             for job in jobs {
                 let Submission { task, cell } = Submission::new(job, Some(options.clone()), Arc::clone(&control));
