@@ -20,6 +20,13 @@ impl Ageing {
         Some((0..highest).rev().find(aged).unwrap_or(highest))
     }
 
+    /// One of lane `chosen` that was counted came back, or was cancelled, before it began.
+    pub fn came_back(&mut self, chosen: usize) {
+        for passed_over in &mut self.passed_over[..chosen] {
+            *passed_over = passed_over.saturating_sub(1);
+        }
+    }
+
     /// Counts that one of lane `chosen` goes before what waits in the lower ones.
     #[inline]
     pub fn passed(&mut self, chosen: usize, waits: [bool; 3]) {

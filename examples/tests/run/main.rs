@@ -75,6 +75,7 @@ fn bank_loses_money_without_a_lock_only() {
     ran.says("after 10000 transfers each way: 60000 and 40000, together 100000");
 }
 
+#[cfg(feature = "in-process")]
 #[test]
 fn nested_waits_for_thousands_of_jobs_on_one_worker() {
     let ran = run(env!("CARGO_BIN_EXE_nested"), &[]);

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use executor_core::{JobError, JobId};
 use executor_core::backend::{Control, JobRef, Shutdown};
+use executor_core::{JobError, JobId};
 
 use crate::board::{Item, Spot};
 use crate::dispatcher::wake;

@@ -1,0 +1,131 @@
+//! What is sent to whom.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use executor_core::JobError;
+use executor_core::backend::Claim;
+
+use super::Dispatcher;
+use super::member::Member;
+use crate::board::{Board, Desk, Frame};
+use crate::load::{Key, Load};
+use crate::wire::{ITEMS_MAX, Item, Lane, PushError};
+
+impl Dispatcher {
+    /// Hands out what waits, as far as there is room; true if something could not be sent and must be ended.
+    pub(super) fn assign(&mut self, board: &mut Board) -> Vec<(Claim, JobError)> {
+        let mut unsendable = Vec::new();
+        board.make_way();
+        let waited = board.waiting;
+        self.hand_out(board, &mut unsendable);
+        while board.waiting == 0 && self.take_from_busy(board) {
+            self.hand_out(board, &mut unsendable);
+        }
+        if board.waiting < waited {
+            self.pool.room_was_made(board);
+        }
+        unsendable
+    }
+
+    fn hand_out(&mut self, board: &mut Board, unsendable: &mut Vec<(Claim, JobError)>) {
+        let bounded = self.pool.capacity.is_some();
+        loop {
+            let Board { queue, loads, desks, .. } = &mut *board;
+            let rooms = (0..).zip(&self.members).map(|(worker, member)| (worker, member.room(&desks[worker], bounded)));
+            let free = rooms.filter(|&(_, room)| room > 0);
+            let Some((worker, room)) = free.min_by_key(|&(worker, _)| desks[worker].ahead) else { return };
+            let Some(key) = queue.peek(|key| loads.get(key).is_some_and(|load| load.is_queued)) else { return };
+            let Some(load) = loads.get_mut(key) else { return };
+            // Where several workers are free, a long row is shared between them.
+            let fair = load.open.div_ceil(2 * self.members.len() as u32).max(1);
+            let items = load.take(room.min(fair).min(u32::from(ITEMS_MAX)));
+            if !load.waits() {
+                load.is_queued = false;
+                load.is_due = queue.highest().is_some_and(|highest| highest > load.priority as usize);
+                queue.pop(load.priority);
+            }
+            board.waiting -= items.len() as u64;
+            if !items.is_empty() {
+                self.send(board, worker, key, items, unsendable);
+            }
+        }
+    }
+
+    /// An idle worker gets what a busy one has not begun: true if there is any. Each time one idle worker less is left.
+    fn take_from_busy(&mut self, board: &mut Board) -> bool {
+        let bounded = self.pool.capacity.is_some();
+        let is_idle = |(member, desk): (&Member, &Desk)| desk.ahead == 0 && member.room(desk, bounded) > 0;
+        if !self.members.iter().zip(&board.desks).any(is_idle) {
+            return false;
+        }
+        let mut busy: Vec<_> = (0..board.desks.len()).filter(|&worker| board.desks[worker].ahead > 1).collect();
+        busy.sort_unstable_by_key(|&worker| std::cmp::Reverse(board.desks[worker].ahead));
+        busy.into_iter().any(|worker| {
+            board.take_unbegun(worker);
+            board.waiting > 0
+        })
+    }
+
+    fn send(
+        &mut self,
+        board: &mut Board,
+        worker: usize,
+        key: Key,
+        items: Range<u32>,
+        unsendable: &mut Vec<(Claim, JobError)>,
+    ) {
+        let member = &mut self.members[worker];
+        let Some(load) = board.loads.get_mut(key) else { return };
+        let Some(present) = member.present() else { return };
+        let pushed = push(&mut present.lane, load, items.clone());
+        match pushed {
+            Ok(place) => {
+                let chunk = load.is_of_map.then(|| Arc::clone(&load.parcel));
+                let limit = load.options.as_ref().and_then(|options| options.run_limit_ns);
+                let desk = &mut board.desks[worker];
+                let count = items.len() as u16;
+                desk.ahead += u32::from(count);
+                desk.frames.push_back(Frame { place, load: key, first: items.start, items: count, received: 0, chunk });
+                if let Some(limit) = limit {
+                    member.limit(key, place, std::time::Duration::from_nanos(limit));
+                }
+            }
+            Err(PushError::NoCredit) => board.give_back(key, items),
+            Err(_) if items.len() > 1 => {
+                let half = items.start + items.len() as u32 / 2;
+                board.give_back(key, half..items.end);
+                self.send(board, worker, key, items.start..half, unsendable);
+            }
+            Err(error) => {
+                let what = format!("job `{}`", load.parcel.entry().name());
+                if let Some(claim) = load.claim(items.start) {
+                    unsendable.push((claim, JobError::Encode { what, cause: error.into() }));
+                }
+                board.arriving += 1;
+                board.end_item(key);
+            }
+        }
+    }
+}
+
+/// Puts a frame of these items into the lane.
+fn push(lane: &mut impl Lane, load: &Load, items: Range<u32>) -> Result<crate::wire::Place, PushError> {
+    let parcel = &load.parcel;
+    let first = parcel.job(items.start);
+    let mut options = load.options.as_deref().cloned().unwrap_or_default();
+    options.id = Some(first.id().as_u64());
+    options.stop = first.stop_requested();
+    let argument = |number| match parcel.large_arguments() {
+        Some(shared) => shared.into(),
+        None => parcel.arguments(number).into(),
+    };
+    if items.len() == 1 {
+        return lane.push_run(load.job, &[Item { argument: argument(items.start), options: Some(&options) }]);
+    }
+    let list: Vec<_> = items
+        .clone()
+        .map(|number| Item { argument: argument(number), options: (number == items.start).then_some(&options) })
+        .collect();
+    lane.push_run(load.job, &list)
+}

@@ -1,0 +1,197 @@
+//! Workers that come and go.
+
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use executor_core::WorkerDeath;
+use executor_core::backend::table;
+use nix::sys::epoll::{EpollEvent, EpollFlags};
+
+use super::member::{Member, Present, State};
+use super::outcome::{Death, Ending, Ran, Told};
+use super::{Dispatcher, FIRST_MEMBER};
+use crate::bell::Bell;
+use crate::board::Desk;
+use crate::exit::Exit;
+use crate::start::{Ticket, Worker};
+use crate::wire::{Drained, FRAME_BYTES_MAX, Lane, Order, Page, Region, Setup, SocketLane, VERSION};
+
+/// After so many starts in a row that failed the pool is broken: with the waits between them, after about 0.6 s.
+const FAILURES_MAX: u32 = 6;
+
+/// The wait after the first of them; each further one is twice as long.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+
+impl Dispatcher {
+    /// Orders a worker for each place that has none.
+    pub(super) fn start_missing(&mut self) {
+        if self.not_before.is_some_and(|not_before| Instant::now() < not_before) {
+            return;
+        }
+        self.not_before = None;
+        {
+            let board = self.pool.lock();
+            if board.broken.is_some() || (board.shutdown.is_some() && board.is_empty()) {
+                return;
+            }
+        }
+        for worker in 0..self.members.len() {
+            if self.members[worker].is_vacant()
+                && self.not_before.is_none()
+                && let Err(error) = self.order(worker)
+            {
+                self.failed_start(&error.to_string());
+            }
+        }
+    }
+
+    fn order(&mut self, worker: usize) -> std::io::Result<()> {
+        let (region, file) = Region::create()?;
+        let (page, ear) = (Arc::new(Page::new(region)), Arc::new(Bell::new()?));
+        let mut events = Vec::new();
+        let ticket = self.starter.start(worker, &[file.as_fd(), ear.as_fd()], &mut events)?;
+        self.members[worker].state = State::Ordered { ticket, page, ear };
+        self.handle(events);
+        Ok(())
+    }
+
+    fn place_of(&self, ticket: Ticket) -> Option<usize> {
+        self.members.iter().position(|member| member.has_ticket(ticket))
+    }
+
+    /// There is a process.
+    pub(super) fn started(&mut self, process: Worker) {
+        let Some(worker) = self.place_of(process.ticket) else { return };
+        let state = std::mem::take(&mut self.members[worker].state);
+        let State::Ordered { page, ear, .. } = state else { return };
+        let lane = process.channel.try_clone().and_then(|channel| {
+            let lane = SocketLane::new(UnixStream::from(channel), Arc::clone(&page), FRAME_BYTES_MAX)?;
+            self.poll.add(lane.pollable_fd(), EpollEvent::new(EpollFlags::EPOLLIN, FIRST_MEMBER + worker as u64))?;
+            Ok(lane)
+        });
+        let lane = match lane {
+            Ok(lane) => lane,
+            Err(error) => {
+                let _ = process.kill();
+                return self.failed_start(&error.to_string());
+            }
+        };
+        let page = Arc::clone(lane.page());
+        let mut present = Present::new(process, lane);
+        let initializer = self.recipe.initializer.as_ref().map(|(job, bytes)| (*job, bytes.as_slice().into()));
+        let setup = Setup {
+            version: VERSION,
+            digest: u128::from(table().digest()),
+            frame_bytes_max: FRAME_BYTES_MAX,
+            initializer,
+        };
+        if present.lane.push(Order::Setup(setup)).is_err() {
+            present.kill();
+        }
+        self.members[worker].state = State::Present(Box::new(present));
+        let mut board = self.pool.lock();
+        board.desks[worker] = Desk { page: Some(page), ear: Some(ear), ..Desk::default() };
+    }
+
+    /// An order came to nothing.
+    pub(super) fn not_started(&mut self, ticket: Ticket, cause: &str) {
+        if let Some(worker) = self.place_of(ticket) {
+            self.clear(worker, None);
+        }
+        self.failed_start(cause);
+    }
+
+    fn failed_start(&mut self, cause: &str) {
+        self.failures += 1;
+        if self.failures >= FAILURES_MAX {
+            self.pool.break_down(&format!("worker processes cannot be started: {cause}"));
+        } else {
+            self.not_before = Some(Instant::now() + FIRST_WAIT * 2u32.pow(self.failures - 1));
+        }
+    }
+
+    /// A process has ended.
+    pub(super) fn died(&mut self, ticket: Ticket, exit: Exit) {
+        let Some(worker) = self.place_of(ticket) else { return };
+        self.hear_out(worker);
+        let member = &mut self.members[worker];
+        let (was_ready, was_leaving) =
+            member.present().map_or((false, false), |present| (present.is_ready, present.is_leaving));
+        self.clear(worker, Some(exit));
+        if was_leaving {
+            return;
+        }
+        if was_ready {
+            self.pool.lock().restarts += 1;
+        } else {
+            self.failed_start(&format!("a worker ended before it was ready: {exit}"));
+        }
+    }
+
+    /// Reads what a worker wrote before its end.
+    fn hear_out(&mut self, worker: usize) {
+        loop {
+            let Some(present) = self.members[worker].present().filter(|present| !present.is_silent) else { return };
+            let mut told = Vec::new();
+            let drained = present.lane.drain(&mut |report| told.push(Told::of(report)));
+            self.take_in(worker, told);
+            if !matches!(drained, Ok(Drained::More)) {
+                return self.members[worker].silence(&self.poll);
+            }
+        }
+    }
+
+    /// Frees the place of a worker, and sees to what it had.
+    fn clear(&mut self, worker: usize, exit: Option<Exit>) {
+        let State::Present(mut present) = Member::vacate(&mut self.members[worker]) else { return };
+        let death = Death { pid: present.process.pid, how: death_of(exit) };
+        let verdicts = present.lane.verdicts();
+        let mut board = self.pool.lock();
+        let desk = std::mem::take(&mut board.desks[worker]);
+        let mut endings = Vec::new();
+        let mut back = Vec::new();
+        for (place, verdict) in verdicts {
+            let Some(frame) = desk.frames.iter().find(|frame| frame.place == place) else { continue };
+            let item = |number: u16| frame.first + u32::from(number);
+            for number in verdict.lost.clone().chain(verdict.blamed) {
+                let blamed = verdict.blamed == Some(number);
+                let ran = if blamed { Ran::Died(death.clone()) } else { Ran::Lost(death.clone()) };
+                let ending = board.loads.get_mut(frame.load).and_then(|load| Ending::of(load, item(number), ran));
+                board.arriving += u64::from(ending.is_some());
+                endings.extend(ending);
+                board.end_item(frame.load);
+            }
+            for range in [verdict.claimed, verdict.unbegun] {
+                back.push((frame.load, item(range.start)..item(range.end)));
+            }
+        }
+        for (key, items) in back.into_iter().rev() {
+            board.give_back(key, items);
+        }
+        drop(board);
+        self.land(endings);
+    }
+
+    /// The dispatcher cannot go on: what was sent is lost.
+    pub(super) fn fail_sent(&mut self) {
+        for worker in 0..self.members.len() {
+            if let Some(present) = self.members[worker].present() {
+                present.kill();
+            }
+            self.clear(worker, None);
+        }
+        self.pool.break_down("the dispatcher of the pool has ended");
+    }
+}
+
+fn death_of(exit: Option<Exit>) -> WorkerDeath {
+    match exit {
+        Some(Exit::Code(code)) => WorkerDeath::Exited(code),
+        Some(exit @ Exit::Signal { number, .. }) => {
+            WorkerDeath::Signalled { number, name: exit.signal_name().unwrap_or_default() }
+        }
+        Some(Exit::Unknown) | None => WorkerDeath::Unknown,
+    }
+}

@@ -1,0 +1,271 @@
+//! [`Member`]: one worker, as the dispatcher has it.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
+use nix::time::{ClockId, clock_gettime};
+
+use crate::bell::{Bell, Ring};
+use crate::board::Desk;
+use crate::load::Key;
+use crate::start::{Ticket, Worker};
+use crate::wire::{Activity, Flushed, Lane, Order, Page, Place, SocketLane};
+
+/// How much work a worker has ahead: long enough that a turn of the dispatcher fits in, short enough that what an idle
+/// worker must take back is little.
+const AHEAD_NS: u64 = 200_000;
+
+/// The most items ahead, and the fewest.
+const WINDOW_MAX: u32 = 4096;
+const WINDOW_MIN: u32 = 2;
+
+/// How long outcomes that a worker keeps are waited for before its doomed job is killed with them.
+const DOOM_PATIENCE: Duration = Duration::from_millis(20);
+
+/// One worker, or the place for one.
+#[derive(Default)]
+pub(super) struct Member {
+    pub(super) state: State,
+    /// How many items it may have ahead.
+    window: u32,
+    /// A moving average, at least 1; 0 until something was measured.
+    item_ns: u64,
+    limits: Vec<Limit>,
+    doomed: Option<Doomed>,
+}
+
+#[derive(Default)]
+pub(super) enum State {
+    /// There is no process, and none on its way.
+    #[default]
+    Vacant,
+    /// A process was ordered.
+    Ordered {
+        /// The order.
+        ticket: Ticket,
+        page: Arc<Page>,
+        ear: Arc<Bell>,
+    },
+    /// There is a process.
+    Present(Box<Present>),
+}
+
+/// A worker process.
+pub(super) struct Present {
+    pub(super) process: Worker,
+    pub(super) lane: SocketLane,
+    /// It has read the setup and run the initializer.
+    pub(super) is_ready: bool,
+    /// It was told to end.
+    pub(super) is_leaving: bool,
+    /// The poll tells when it can be written to.
+    watches_room: bool,
+    /// Nothing comes from it any more.
+    pub(super) is_silent: bool,
+}
+
+/// A job with a run limit, which may have begun.
+struct Limit {
+    key: Key,
+    place: Place,
+    limit: Duration,
+    /// When to look: at its end, if it has begun by then.
+    look: Instant,
+}
+
+/// A running job that is to be ended by force.
+#[derive(Clone, Copy)]
+struct Doomed {
+    place: Place,
+    item: u16,
+    patience_ends: Instant,
+}
+
+impl Present {
+    pub(super) fn new(process: Worker, lane: SocketLane) -> Self {
+        Present { process, lane, is_ready: false, is_leaving: false, watches_room: false, is_silent: false }
+    }
+
+    /// Ends the process; its end is told like any other.
+    pub(super) fn kill(&self) {
+        // It fails only if the process has ended.
+        let _ = self.process.kill();
+    }
+}
+
+impl Member {
+    pub(super) fn present(&mut self) -> Option<&mut Present> {
+        match &mut self.state {
+            State::Present(present) => Some(present),
+            State::Vacant | State::Ordered { .. } => None,
+        }
+    }
+
+    pub(super) fn is_vacant(&self) -> bool {
+        matches!(self.state, State::Vacant)
+    }
+
+    pub(super) fn has_ticket(&self, ticket: Ticket) -> bool {
+        match &self.state {
+            State::Vacant => false,
+            State::Ordered { ticket: ordered, .. } => *ordered == ticket,
+            State::Present(present) => present.process.ticket == ticket,
+        }
+    }
+
+    /// How many more items it takes now.
+    pub(super) fn room(&self, desk: &Desk, bounded: bool) -> u32 {
+        let State::Present(present) = &self.state else { return 0 };
+        let takes = present.is_ready && !present.is_leaving && !present.is_silent && self.doomed.is_none();
+        if !takes || present.lane.credits() == 0 {
+            return 0;
+        }
+        let window = if bounded { 1 } else { self.window.max(WINDOW_MIN) };
+        window.saturating_sub(desk.ahead)
+    }
+
+    /// Takes in how long items took.
+    pub(super) fn learn(&mut self, items: u16, busy_ns: u32) {
+        let Some(mean) = u64::from(busy_ns).checked_div(u64::from(items)) else { return };
+        let mean = mean.max(1);
+        self.item_ns = if self.item_ns == 0 { mean } else { (self.item_ns * 7 + mean) / 8 }.max(1);
+        let fits = u32::try_from(AHEAD_NS / self.item_ns).unwrap_or(u32::MAX).clamp(WINDOW_MIN, WINDOW_MAX);
+        // It grows as jobs prove to be short, and shrinks at once.
+        self.window = fits.min(self.window.max(WINDOW_MIN) * 2);
+    }
+
+    /// A job was sent that has a run limit.
+    pub(super) fn limit(&mut self, key: Key, place: Place, limit: Duration) {
+        if let Some(look) = Instant::now().checked_add(limit) {
+            self.limits.push(Limit { key, place, limit, look });
+        }
+    }
+
+    /// The running jobs whose run limit has passed.
+    pub(super) fn limits_passed(&mut self, desk: &Desk) -> Vec<(Key, Place)> {
+        let now = Instant::now();
+        if self.limits.iter().all(|limit| limit.look > now) {
+            return Vec::new();
+        }
+        let Some(page) = &desk.page else { return Vec::new() };
+        let mut passed = Vec::new();
+        self.limits.retain_mut(|limit| {
+            if limit.look > now {
+                return true;
+            }
+            if !desk.frames.iter().any(|frame| frame.place == limit.place && frame.received == 0) {
+                return false;
+            }
+            match page.activity_since() {
+                Some((Activity::Running(place, 0), since)) if place == limit.place => {
+                    let ran = Duration::from_nanos(now_ns().saturating_sub(since));
+                    if ran >= limit.limit {
+                        passed.push((limit.key, limit.place));
+                        return false;
+                    }
+                    limit.look = now + (limit.limit - ran);
+                }
+                // It has not begun, or has just ended.
+                Some(_) => limit.look = now + limit.limit,
+                None => {}
+            }
+            true
+        });
+        passed
+    }
+
+    /// A job of this worker is to be ended by force.
+    pub(super) fn doom(&mut self, place: Place, item: u16, desk: &Desk) {
+        self.doomed = Some(Doomed { place, item, patience_ends: Instant::now() + DOOM_PATIENCE });
+        if let Some(ear) = &desk.ear {
+            ear.ring(Ring::Owner);
+        }
+    }
+
+    /// Kills the process, if it has a doomed job that still runs, and nothing else to lose.
+    pub(super) fn execute(&mut self, desk: &Desk) {
+        let Some(doomed) = self.doomed else { return };
+        let (Some(page), State::Present(present)) = (&desk.page, &self.state) else {
+            self.doomed = None;
+            return;
+        };
+        if page.activity() != Activity::Running(doomed.place, doomed.item) {
+            let open = |frame: &crate::board::Frame| frame.place == doomed.place && frame.received <= doomed.item;
+            // Its outcome has come, or is on its way.
+            if !desk.frames.iter().any(open) {
+                self.doomed = None;
+            }
+            return;
+        }
+        let is_last =
+            desk.frames.front().is_some_and(|frame| frame.place == doomed.place && frame.received == doomed.item);
+        if is_last || Instant::now() >= doomed.patience_ends {
+            present.kill();
+        }
+    }
+
+    /// When something must be looked at that tells nothing by itself.
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        let limits = self.limits.iter().map(|limit| limit.look);
+        limits.chain(self.doomed.map(|doomed| doomed.patience_ends)).min()
+    }
+
+    /// Sends what waits, as far as there is room.
+    pub(super) fn flush(&mut self, poll: &Epoll, number: u64) {
+        let Some(present) = self.present() else { return };
+        if present.is_silent || !present.lane.wants_write() {
+            return;
+        }
+        match present.lane.flush() {
+            Ok(flushed) => {
+                let waits = flushed == Flushed::Waiting;
+                if waits != present.watches_room {
+                    present.watches_room = waits;
+                    let room = if waits { EpollFlags::EPOLLOUT } else { EpollFlags::empty() };
+                    let mut event = EpollEvent::new(EpollFlags::EPOLLIN | room, number);
+                    // It is there as long as the worker is not silent.
+                    let _ = poll.modify(present.lane.pollable_fd(), &mut event);
+                }
+            }
+            Err(_) => present.kill(),
+        }
+    }
+
+    /// Tells the worker to end, once; or kills it.
+    pub(super) fn dismiss(&mut self, kills: bool) {
+        let Some(present) = self.present() else { return };
+        if !std::mem::replace(&mut present.is_leaving, true)
+            && (present.lane.push(Order::Exit).is_err() || present.lane.flush().is_err())
+        {
+            present.kill();
+        }
+        if kills {
+            present.kill();
+        }
+    }
+
+    /// The process is gone: the place is free.
+    pub(super) fn vacate(&mut self) -> State {
+        let window = self.window;
+        // What was learned of the jobs holds for the next process too.
+        let before = std::mem::replace(self, Member { window, item_ns: self.item_ns, ..Member::default() });
+        before.state
+    }
+
+    /// Stops to listen to a worker from which nothing comes any more.
+    pub(super) fn silence(&mut self, poll: &Epoll) {
+        if let Some(present) = self.present()
+            && !std::mem::replace(&mut present.is_silent, true)
+        {
+            let _ = poll.delete(present.lane.pollable_fd().as_fd());
+        }
+    }
+}
+
+/// The time by the clock that the workers read, in ns.
+fn now_ns() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,189 @@
+//! The dispatcher: one thread that has the workers of a pool.
+//!
+//! # A turn
+//!
+//! 1. Under the lock of the board: what has ended is taken off it, loads whose time has come join the queue, and what waits is
+//!    [assigned](assign) to workers that have room in their windows; an idle worker takes what a busy one has not begun.
+//! 2. Without it: what is to be sent is sent, workers whose running job is doomed are killed.
+//! 3. It sleeps on the descriptors: its bell, the starter, and each worker. Whoever puts something on the board while it
+//!    sleeps rings the bell.
+//! 4. It takes in what came: outcomes, [starts and deaths](death) of workers.
+//!
+//! # Windows
+//!
+//! A worker has some jobs ahead, so that it need not wait for the dispatcher: as many as it does in about 200 µs, two at
+//! least, and only one where the queue is bounded, because what is ahead counts nowhere. More would put short jobs behind
+//! long ones. What a busy worker has ahead an idle one takes back.
+//!
+//! # Ending one job by force
+//!
+//! A worker can only be killed whole. So that exactly one job ends with it, everything that it has not begun is taken back
+//! first; then its [ear](crate::worker) is rung, which tells the outcomes that it keeps; and when all but the doomed job's are here
+//! and the page says that this job still runs, the process is killed. If the job ended in between, nothing is.
+
+mod assign;
+mod death;
+mod member;
+mod outcome;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use executor_core::Shutdown;
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+use crate::board::{Board, Doom};
+use crate::builder::Recipe;
+use crate::load::Fate;
+use crate::pool::Pool;
+use crate::start::{Event, Starter};
+
+use member::Member;
+
+const BELL: u64 = 0;
+const STARTER: u64 = 1;
+const FIRST_MEMBER: u64 = 2;
+
+/// The thread that has the workers.
+pub(crate) struct Dispatcher {
+    pool: Arc<Pool>,
+    recipe: Recipe,
+    starter: Starter,
+    poll: Epoll,
+    members: Vec<Member>,
+    /// Starts that failed one after another.
+    failures: u32,
+    /// No worker is started before this moment.
+    not_before: Option<Instant>,
+}
+
+impl Dispatcher {
+    /// # Errors
+    ///
+    /// If the system refuses a descriptor.
+    pub(crate) fn new(pool: Arc<Pool>, recipe: Recipe, starter: Starter) -> io::Result<Self> {
+        let poll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        poll.add(&pool.bell, EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
+        poll.add(&starter, EpollEvent::new(EpollFlags::EPOLLIN, STARTER))?;
+        let members = (0..pool.workers).map(|_| Member::default()).collect();
+        Ok(Dispatcher { pool, recipe, starter, poll, members, failures: 0, not_before: None })
+    }
+
+    pub(crate) fn pool(&self) -> Arc<Pool> {
+        Arc::clone(&self.pool)
+    }
+
+    /// Runs until the pool has ended.
+    pub(crate) fn run(mut self) {
+        loop {
+            self.start_missing();
+            let pool = Arc::clone(&self.pool);
+            let mut board = pool.lock();
+            board.readmit_due(Instant::now());
+            let unsendable = self.assign(&mut board);
+            self.doom(&mut board);
+            let over = board.shutdown.is_some() && board.is_empty();
+            let kills = over && board.shutdown == Some(Shutdown::Kill);
+            let until = board.next_due();
+            board.asleep = true;
+            drop(board);
+            self.refuse(unsendable);
+            if over && self.dismiss(kills) {
+                break;
+            }
+            self.flush();
+            let until = [until, self.next_look()].into_iter().flatten().min();
+            if let Err(error) = self.sleep(until) {
+                self.pool.break_down(&format!("the dispatcher cannot wait for its workers: {error}"));
+                self.fail_sent();
+                break;
+            }
+            self.pool.lock().asleep = false;
+        }
+    }
+
+    fn flush(&mut self) {
+        for (worker, member) in (0..).zip(&mut self.members) {
+            member.flush(&self.poll, FIRST_MEMBER + worker);
+        }
+    }
+
+    /// Sleeps until something comes, and takes it in.
+    fn sleep(&mut self, until: Option<Instant>) -> io::Result<()> {
+        let timeout = until.map_or(EpollTimeout::NONE, timeout_until);
+        let mut ready = [EpollEvent::empty(); 64];
+        let count = match self.poll.wait(&mut ready, timeout) {
+            Ok(count) => count,
+            Err(Errno::EINTR) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        for event in &ready[..count] {
+            match event.data() {
+                BELL => drop(self.pool.bell.answer()),
+                STARTER => self.take_events()?,
+                number => self.drain((number - FIRST_MEMBER) as usize),
+            }
+        }
+        Ok(())
+    }
+
+    fn take_events(&mut self) -> io::Result<()> {
+        let mut events = Vec::new();
+        self.starter.drain(&mut events)?;
+        self.handle(events);
+        Ok(())
+    }
+
+    fn handle(&mut self, events: Vec<Event>) {
+        for event in events {
+            match event {
+                Event::Started(process) => self.started(process),
+                Event::Failed { ticket, error } => self.not_started(ticket, &error.to_string()),
+                Event::Ended { ticket, exit } => self.died(ticket, exit),
+            }
+        }
+    }
+
+    /// Sees to the jobs that are to be ended by force.
+    fn doom(&mut self, board: &mut Board) {
+        for (worker, member) in (0..).zip(&mut self.members) {
+            for (key, place) in member.limits_passed(&board.desks[worker]) {
+                let decided = board.loads.get_mut(key).is_some_and(|load| load.decide(0, Fate::RunLimit));
+                if decided {
+                    board.dooms.push(Doom { worker, place, item: 0 });
+                }
+            }
+        }
+        for doom in std::mem::take(&mut board.dooms) {
+            board.take_unbegun(doom.worker);
+            let desk = &board.desks[doom.worker];
+            self.members[doom.worker].doom(doom.place, doom.item, desk);
+        }
+        for (member, desk) in self.members.iter_mut().zip(&board.desks) {
+            member.execute(desk);
+        }
+    }
+
+    /// Tells all workers to leave, or kills them; true once they have.
+    fn dismiss(&mut self, kills: bool) -> bool {
+        for member in &mut self.members {
+            member.dismiss(kills);
+        }
+        self.members.iter().all(Member::is_vacant)
+    }
+
+    /// When something must be looked at that tells nothing by itself.
+    fn next_look(&self) -> Option<Instant> {
+        let looks = self.members.iter().filter_map(Member::next_look);
+        looks.chain(self.not_before).min()
+    }
+}
+
+/// The time until a moment, in whole ms, rounded up, so that the moment has come when it is over.
+fn timeout_until(until: Instant) -> EpollTimeout {
+    let left = until.saturating_duration_since(Instant::now());
+    let ms = left.as_nanos().div_ceil(1_000_000).min(60_000);
+    EpollTimeout::try_from(ms as u64).unwrap_or(EpollTimeout::ZERO)
+}

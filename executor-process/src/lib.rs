@@ -1,0 +1,122 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
+//! Jobs in worker processes: the backend of [`executor_core`] for which a crash costs one job.
+//!
+//! ```
+//! use executor_core::{Executor, JobError, job};
+//! use executor_process::ProcessExecutor;
+//!
+//! #[job]
+//! fn half(n: u64) -> u64 {
+//!     if n % 2 == 1 {
+//!         std::process::abort() // as bad as it gets
+//!     }
+//!     n / 2
+//! }
+//!
+//! let pool = ProcessExecutor::builder().workers(2).discard_output().build()?;
+//! let (odd, even) = (pool.submit(half::job(7)), pool.submit(half::job(8)));
+//! assert!(matches!(odd.result(), Err(JobError::WorkerDied { .. })));
+//! assert_eq!(even.result()?, 4);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Guarantees
+//!
+//! * *Blame.* When a worker dies, the job that it ran ends as [`WorkerDied`](executor_core::JobError::WorkerDied), with pid and
+//!   cause; one that had ended and whose outcome was lost with it, as
+//!   [`OutcomeLost`](executor_core::JobError::OutcomeLost); what it had not begun runs elsewhere, and nobody notices. Nothing that
+//!   has begun is run twice, unless its retries allow it.
+//! * *Cancel, kill, run limit.* A cancel is decided at once, also for a job that was sent to a worker and has not begun. A kill and a run
+//!   limit end exactly one job: its worker is replaced.
+//! * *Order.* Jobs of one priority are sent in the order of their submits; with one worker they also begin so. After 16 jobs
+//!   of a higher priority one of a lower goes.
+//! * *Values.* A job and its output are encoded; the job is dropped where it was submitted, before it runs. Callbacks and
+//!   wakers run on one thread of the pool's.
+//! * *End.* Workers end with their owner, whichever way that ends. Nothing of theirs has a name in the file system.
+//!
+//! # How a worker starts
+//!
+//! A worker is this executable, started again. A hook among the constructors of the program sees that this start is
+//! that of a worker, lets the constructors that are still due run, and becomes the worker before `main`. So it works in
+//! binaries, unit and integration tests, doctests and benches, and `main` needs no line for it. Where the hook is off
+//! (without the feature `hook`, in a shared library, in a static program at a fixed address) the first line of `main`
+//! is [`init`]; a pool that is built without it is an error that says so.
+//!
+//! [`StartMethod`] says how the processes come to be.
+//!
+//! ## What a job cannot rely on
+//!
+//! * What `main` has done: a logger, a `OnceLock`, a changed environment variable is absent in a worker.
+//! * `std::env::args`: a worker has none of the program's.
+//! * The message of a stack overflow: it ends the worker by `SIGSEGV`, because the handler that prints it is installed
+//!   by the standard library on the way to `main`.
+//!
+//! The standard library does not promise what works before `main`. What the hook leans on is tested on every change:
+//! environment, threads, panics and their handling, allocation, input and output.
+//!
+//! # Features
+//!
+//! * `hook` (default): workers begin before `main`. It costs one look at the environment at each start of the program.
+//! * `testing`: not for use; the tests of this crate have it.
+//!
+//! # Platforms
+//!
+//! Linux 5.4 or newer, for descriptors of processes, with `/proc` mounted.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("`executor-process` starts worker processes by means of Linux, and has no other way yet");
+
+mod builder;
+mod executor;
+
+mod pool;
+
+mod board;
+mod load;
+mod queue;
+
+mod callbacks;
+mod dispatch;
+mod worker;
+
+mod wire;
+
+mod entry;
+mod exit;
+mod start;
+
+mod bell;
+mod sync;
+mod sys;
+
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod testing;
+
+/// What the fuzz targets reach. No promise is made about it.
+#[cfg(all(feature = "fuzzing", not(executor_loom)))]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::wire::fuzzing::{orders, reports};
+}
+
+pub use builder::ProcessExecutorBuilder;
+pub use entry::init;
+pub use executor::ProcessExecutor;
+pub use exit::Exit;
+pub use start::StartMethod;
+
+/// A worker starts from a doctest.
+///
+/// ```
+/// use executor_process::StartMethod;
+/// use executor_process::testing::Crew;
+///
+/// for method in [StartMethod::ForkServer, StartMethod::Spawn] {
+///     let mut crew = Crew::new(method)?;
+///     assert_eq!(crew.start()?.ask("echo hello")?, "hello");
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[cfg(all(doctest, feature = "hook", feature = "testing"))]
+struct Doctest;

@@ -1,0 +1,122 @@
+//! The pool: what its handles, its dispatcher and its futures share.
+//!
+//! # Who does what
+//!
+//! * A *submitter* encodes its job, puts it on the [`Board`], and rings the dispatcher if that sleeps.
+//! * The *dispatcher*, one thread, has the workers: it sends them what waits, takes in what they tell, and sees to those that
+//!   die. No code of the user's runs on it. See [`dispatch`](crate::dispatch).
+//! * Whoever *cancels* a job takes it back on the spot: from the queue, or, if it was sent and has not begun, from its worker's
+//!   page. Nobody has to be asked.
+//! * Wakers and callbacks run on the *callback thread*, which begins with the first of them.
+//!
+//! # Where a job is
+//!
+//! | place | what takes it away |
+//! |---|---|
+//! | waiting in its [`Load`](crate::load::Load) | being sent; a cancel; a shutdown |
+//! | in a [`Frame`](crate::board::Frame), not begun | its worker begins it; a cancel, or an idle worker, by the page |
+//! | in a frame, begun | its outcome; the death of its worker |
+//! | delayed, between two attempts | its moment; a stop; a shutdown |
+//!
+//! In its cell a job is pending until its first outcome arrives, a retry or a kill is decided. Whether it has begun is in
+//! the page, and [`Control::begun_elsewhere`](executor_core::backend::Control::begun_elsewhere) looks there.
+//!
+//! # Lock order
+//!
+//! One lock, that of the board. No code of the user's runs under it, and no system call but a ring.
+
+mod accept;
+mod control;
+mod end;
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use executor_core::Stats;
+use executor_core::backend::{Capabilities, Force, PoolId};
+
+use crate::bell::{Bell, Ring};
+use crate::board::{Board, Desk};
+use crate::callbacks::CallbackThread;
+
+/// What the handles, the dispatcher and the futures of one pool share.
+pub(crate) struct Pool {
+    pub(crate) id: PoolId,
+    pub(crate) workers: usize,
+    pub(crate) capacity: Option<usize>,
+    board: Mutex<Board>,
+    pub(crate) room: Condvar,
+    pub(crate) ended: Condvar,
+    /// Wakes the dispatcher.
+    pub(crate) bell: Bell,
+    pub(crate) callbacks: CallbackThread,
+    /// The dispatcher, to be joined.
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl Pool {
+    pub(crate) fn new(id: PoolId, workers: usize, capacity: Option<usize>, bell: Bell, name: &str) -> Arc<Self> {
+        let board = Board::new(workers);
+        Arc::new(Pool {
+            id,
+            workers,
+            capacity,
+            board: Mutex::new(board),
+            room: Condvar::new(),
+            ended: Condvar::new(),
+            bell,
+            callbacks: CallbackThread::new(id, name),
+            thread: Mutex::new(None),
+        })
+    }
+
+    pub(crate) fn set_thread(&self, thread: std::thread::JoinHandle<()>) {
+        *self.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+    }
+
+    /// The dispatcher has ended, and all workers before it.
+    pub(crate) fn has_ended(&self) {
+        self.lock().ended = true;
+        self.ended.notify_all();
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the lock go, and wakes the dispatcher if it sleeps.
+    pub(crate) fn ring(&self, mut board: MutexGuard<'_, Board>) {
+        let asleep = std::mem::replace(&mut board.asleep, false);
+        drop(board);
+        if asleep {
+            self.bell.ring(Ring::Owner);
+        }
+    }
+
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::in_process();
+        capabilities.kill = true;
+        capabilities.run_limit = Some(Force::Enforced);
+        capabilities.encodes = true;
+        capabilities.survives_crash = true;
+        capabilities.queue_capacity = self.capacity;
+        capabilities
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let board = self.lock();
+        let running: u64 = board.desks.iter().map(Desk::running).sum();
+        let open = board.accepted - board.cancelled - board.finished - board.failed;
+        // A job that is tried again is running from its first begin to its last end.
+        let between = board.loads.keys().filter(|&key| board.loads.get(key).is_some_and(|load| load.is_between()));
+        let running = (running + board.arriving + between.count() as u64).min(open);
+        let mut stats = Stats::default();
+        stats.workers = self.workers;
+        stats.queued = open - running;
+        stats.running = running;
+        stats.finished = board.finished;
+        stats.failed = board.failed;
+        stats.cancelled = board.cancelled;
+        stats.worker_restarts = board.restarts;
+        stats
+    }
+}

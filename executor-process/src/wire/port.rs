@@ -1,0 +1,223 @@
+//! [`PortReader`] and [`PortWriter`]: the worker's end of a lane.
+//!
+//! Both block, and so they have two rules to keep. The worker flushes before it blocks in a read, since the owner may
+//! wait for what it has not told. And it flushes before a job that may take long, since what is told stays here if the
+//! job takes the worker with it. The owner never blocks, so neither does a worker for ever.
+//!
+//! The halves are apart, so that a thread that watches for orders to stop can have the one, and several threads can share the
+//! other behind a lock.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+
+use crate::wire::head::HEAD_BYTES;
+use crate::wire::incoming::Then;
+use crate::wire::order::Orders;
+use crate::wire::outgoing::{Outgoing, widen};
+use crate::wire::report::{Outcome, done_head, put_progress, put_ready};
+use crate::wire::{ErrorKind, FRAME_BYTES_MIN, FrameError, Order, Place, Text, VERSION, agreed_frame_bytes};
+
+/// From so many bytes on the writer wants to be flushed: fewer calls than this saves cost nothing any more.
+const FLUSH_BYTES: usize = 64 << 10;
+
+/// The two halves of a worker's end.
+///
+/// # Errors
+///
+/// Those of the system.
+pub(crate) fn open_port(socket: UnixStream, frame_bytes_max: u64) -> io::Result<(PortReader, PortWriter)> {
+    socket.set_nonblocking(false)?;
+    widen(&socket);
+    let frame_bytes_max = agreed_frame_bytes(frame_bytes_max);
+    let socket = Arc::new(socket);
+    let reader = PortReader { socket: Arc::clone(&socket), orders: Orders::new(frame_bytes_max) };
+    Ok((reader, PortWriter { socket, outgoing: Outgoing::default(), open: None, frame_bytes_max }))
+}
+
+/// What the owner says.
+#[derive(Debug)]
+pub(crate) struct PortReader {
+    socket: Arc<UnixStream>,
+    orders: Orders,
+}
+
+impl PortReader {
+    /// Refuses frames that are longer from now on: a setup has said so.
+    pub(crate) fn set_frame_bytes_max(&mut self, frame_bytes_max: u64) {
+        self.orders.incoming.set_frame_bytes_max(agreed_frame_bytes(frame_bytes_max));
+    }
+
+    /// The next order of those that were read; `None` if it is time to flush and to [`fill`](PortReader::fill).
+    ///
+    /// # Errors
+    ///
+    /// If the owner told nonsense. The worker can only end then.
+    #[inline]
+    pub(crate) fn next(&mut self) -> Result<Option<Order<'_>>, FrameError> {
+        self.orders.next()
+    }
+
+    /// Waits for the owner, and reads what it has said. False if it says nothing any more.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket.
+    pub(crate) fn fill(&mut self) -> io::Result<bool> {
+        match self.orders.incoming.fill(&mut &*self.socket, usize::MAX) {
+            Ok(filled) => Ok(filled.then != Then::End),
+            // The owner died with reports unread.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A frame of outcomes that still grows.
+#[derive(Debug)]
+struct OpenDone {
+    /// Where its head is in the buffer.
+    at: usize,
+    place: Place,
+    first: u16,
+    outcomes: u16,
+    body_bytes: u64,
+    busy_ns: u32,
+}
+
+/// What the worker tells. Everything waits until a flush.
+#[derive(Debug)]
+pub(crate) struct PortWriter {
+    socket: Arc<UnixStream>,
+    outgoing: Outgoing,
+    open: Option<OpenDone>,
+    frame_bytes_max: u64,
+}
+
+impl PortWriter {
+    /// Puts no more into one frame from now on: a setup has said so.
+    pub(crate) fn set_frame_bytes_max(&mut self, frame_bytes_max: u64) {
+        self.frame_bytes_max = agreed_frame_bytes(frame_bytes_max);
+    }
+
+    /// Tells that the worker has read the setup, and what came of the initializer.
+    pub(crate) fn ready(&mut self, digest: u128, failure: Option<&str>) {
+        self.close(false);
+        put_ready(&mut self.outgoing, std::process::id(), VERSION, digest, failure);
+    }
+
+    /// Tells what came of an item, after [`Page::leave`](crate::wire::Page::leave). Items of a frame are told in their
+    /// order. `busy_ns` is how long the item took, or 0.
+    #[inline]
+    pub(crate) fn outcome(&mut self, place: Place, item: u16, outcome: Outcome<'_>, busy_ns: u64) {
+        let bytes = outcome.bytes();
+        if bytes > self.frame_bytes_max {
+            return self.outcome(place, item, self.shortened(outcome), busy_ns);
+        }
+        let follows = |open: &OpenDone| {
+            open.place == place
+                && open.first.checked_add(open.outcomes) == Some(item)
+                && open.body_bytes.saturating_add(bytes) <= self.frame_bytes_max
+        };
+        if !self.open.as_ref().is_some_and(follows) {
+            self.close(false);
+            self.begin(place, item);
+        }
+        if let Some(open) = &mut self.open {
+            open.outcomes += 1;
+            open.body_bytes += bytes;
+            open.busy_ns = open.busy_ns.saturating_add(u32::try_from(busy_ns).unwrap_or(u32::MAX));
+            outcome.put(&mut self.outgoing);
+        }
+    }
+
+    /// Tells that the worker has passed a frame: it has ended its last item, or was refused the next. Every frame of jobs
+    /// is passed, once, in order.
+    #[inline]
+    pub(crate) fn passed(&mut self, place: Place) {
+        if self.open.as_ref().is_none_or(|open| open.place != place) {
+            self.close(false);
+            self.begin(place, 0);
+        }
+        self.close(true);
+    }
+
+    /// Tells how far a running item is.
+    pub(crate) fn progress(&mut self, place: Place, item: u16, done: u64, total: u64) {
+        self.close(false);
+        put_progress(&mut self.outgoing, place, item, done, total);
+    }
+
+    /// True if so much waits that it had better be sent.
+    pub(crate) fn is_full(&self) -> bool {
+        self.outgoing.waiting_bytes() >= FLUSH_BYTES
+    }
+
+    /// Sends what waits, and waits until it is sent.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket; that the owner is gone is one.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.close(false);
+        let _ = self.outgoing.write_to(self.socket.as_fd())?;
+        Ok(())
+    }
+
+    /// All that waits, in order.
+    #[cfg(test)]
+    pub(crate) fn take_bytes(&mut self) -> Vec<u8> {
+        self.close(false);
+        self.outgoing.to_bytes()
+    }
+
+    /// The socket, to write to it by hand.
+    #[cfg(test)]
+    pub(crate) fn socket(&self) -> &UnixStream {
+        &self.socket
+    }
+
+    /// As much of an outcome as can be said where no frame can hold it.
+    #[cold]
+    fn shortened(&self, outcome: Outcome<'_>) -> Outcome<'static> {
+        let error = FrameError::TooLong { bytes: outcome.bytes(), limit: self.frame_bytes_max };
+        match outcome {
+            Outcome::Panicked { message, location } => {
+                Outcome::Panicked { message: cut(&message), location: location.map(|text| cut(&text)) }
+            }
+            Outcome::Error { kind, what, cause } => Outcome::Error { kind, what: cut(&what), cause: cut(&cause) },
+            Outcome::Output { .. } | Outcome::RunLimit => {
+                Outcome::Error { kind: ErrorKind::Encode, what: "the output".into(), cause: error.to_string().into() }
+            }
+        }
+    }
+
+    /// Begins a frame of outcomes, whose head is written when it is closed.
+    #[inline]
+    fn begin(&mut self, place: Place, first: u16) {
+        let buffer = self.outgoing.buffer();
+        let at = buffer.len();
+        buffer.extend_from_slice(&[0; HEAD_BYTES]);
+        self.open = Some(OpenDone { at, place, first, outcomes: 0, body_bytes: 0, busy_ns: 0 });
+    }
+
+    /// Closes the frame of outcomes that is open, if one is.
+    #[inline]
+    fn close(&mut self, passed: bool) {
+        if let Some(OpenDone { at, place, first, outcomes, body_bytes, busy_ns }) = self.open.take() {
+            let head = done_head(place, first, outcomes, body_bytes, busy_ns, passed).to_bytes();
+            // Nothing is taken out of the buffer while a frame is open, so its head is where it was.
+            self.outgoing.buffer()[at..at + HEAD_BYTES].copy_from_slice(&head);
+        }
+    }
+}
+
+/// The beginning of a text, of which two always fit a frame.
+fn cut(text: &str) -> Text<'static> {
+    const BYTES: usize = FRAME_BYTES_MIN as usize / 4;
+    if text.len() <= BYTES {
+        return Text::Owned(text.to_owned());
+    }
+    Text::Owned(format!("{} …", &text[..text.floor_char_boundary(BYTES)]))
+}

@@ -1,0 +1,208 @@
+//! The loop of a worker: orders in, jobs run, outcomes out.
+
+use std::borrow::Cow;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use executor_core::JobError;
+use executor_core::backend::{Control, Guests, Initializer, PoolId, RunOptions, Seat, table};
+use nix::time::{ClockId, clock_gettime};
+
+use super::WorkerStart;
+use super::ear::Ear;
+use super::pace::Pace;
+use super::station::Station;
+use crate::bell::Bell;
+use crate::sys;
+use crate::wire::{
+    Assigned, ErrorKind, FRAME_BYTES_MAX, Order, Outcome, Page, Place, PortReader, Region, Setup, VERSION, open_port,
+};
+
+/// The code with which a worker exits that does not understand its owner.
+const BEGIN_EXIT: i32 = 114;
+
+/// Runs the jobs of a pool until the owner says that it is over, or is gone.
+pub(super) fn serve(start: WorkerStart) -> ! {
+    // A job may replace the hook later; what it wants to know of a panic is noted first.
+    let _ = executor_core::backend::prepare();
+    let index = start.index;
+    let (reader, station) = match begin(start) {
+        Ok(begun) => begun,
+        Err(error) => {
+            crate::start::die(&format!("worker {index} cannot begin: {error}"));
+        }
+    };
+    let _seat = Seat::new(PoolId::new(), index).take();
+    let code = Worker::new(station).serve(reader);
+    sys::exit_now(code)
+}
+
+fn begin(start: WorkerStart) -> std::io::Result<(PortReader, Arc<Station>)> {
+    let mut fds = start.fds.into_iter();
+    let mut next = || fds.next().ok_or_else(|| std::io::Error::other("a descriptor is missing"));
+    let page = Page::new(Region::map(next()?)?);
+    let ear = Bell::from_fd(next()?);
+    let (reader, writer) = open_port(UnixStream::from(start.channel), FRAME_BYTES_MAX)?;
+    Ok((reader, Arc::new(Station::new(page, writer, ear))))
+}
+
+/// The frame whose items run.
+struct Frame {
+    place: Place,
+    /// What its items are run by; `None` if none of them may run any more, or there is no such job.
+    guests: Option<Guests>,
+    /// The worker has told that it passed the frame.
+    passed: bool,
+}
+
+struct Worker {
+    station: Arc<Station>,
+    ear: Option<Ear>,
+    frame: Option<Frame>,
+    pace: Pace,
+    output: Vec<u8>,
+}
+
+/// An output buffer that has grown beyond this is not kept.
+const KEPT_BYTES: usize = 1 << 20;
+
+impl Worker {
+    fn new(station: Arc<Station>) -> Self {
+        // Without an ear, outcomes are told at once, and an async job sees a request when it looks.
+        let ear = Ear::start(&station).ok();
+        Worker { station, ear, frame: None, pace: Pace::new(), output: Vec::new() }
+    }
+
+    /// Gives the code of the process.
+    fn serve(&mut self, mut reader: PortReader) -> i32 {
+        loop {
+            match reader.next() {
+                Ok(Some(Order::Item(item))) => self.item(item),
+                Ok(Some(Order::Setup(setup))) => {
+                    let frame_bytes_max = setup.frame_bytes_max;
+                    self.set_up(&setup);
+                    self.station.writer().set_frame_bytes_max(frame_bytes_max);
+                    reader.set_frame_bytes_max(frame_bytes_max);
+                }
+                // The page says it too, and at once.
+                Ok(Some(Order::Stop(..) | Order::StopAll)) => {}
+                Ok(Some(Order::Exit)) => {
+                    let _ = self.station.writer().flush();
+                    return 0;
+                }
+                Ok(None) => {
+                    if self.station.writer().flush().is_err() || !reader.fill().unwrap_or(false) {
+                        return 0;
+                    }
+                    self.pace.begin();
+                }
+                // The owner is this executable too, so that it tells no nonsense, unless a job wrote to the socket.
+                Err(_) => return BEGIN_EXIT,
+            }
+        }
+    }
+
+    fn set_up(&self, setup: &Setup<'_>) {
+        let digest = u128::from(table().digest());
+        let failure = if setup.version != VERSION || setup.digest != digest {
+            Some("the executable was replaced while the program runs, and the new one has other jobs".to_owned())
+        } else {
+            setup.initializer.as_ref().and_then(|(job, arguments)| self.initialize(*job, arguments).err())
+        };
+        self.station.writer().ready(digest, failure.as_deref());
+    }
+
+    fn initialize(&self, job: u32, arguments: &[u8]) -> Result<(), String> {
+        let entry = table().entry(job).ok_or("the initializer is not in the table of jobs")?;
+        self.station.page.enter_start();
+        let ran = Initializer::run_encoded(entry, arguments);
+        self.station.page.leave_start();
+        ran
+    }
+
+    fn item(&mut self, assigned: Assigned<'_>) {
+        let Assigned { place, job, item, items, argument, options } = assigned;
+        if self.frame.as_ref().is_none_or(|frame| frame.place != place) {
+            self.enter_frame(place, job, items, &options);
+        }
+        let Some(frame) = self.frame.as_mut().filter(|frame| !frame.passed) else { return };
+        let since_ns = if options.run_limit_ns.is_some() { now_ns() } else { 0 };
+        if !self.station.page.begin(place, item, since_ns) {
+            frame.passed = true;
+            self.station.writer().passed(place);
+            return;
+        }
+        self.station.enter(place, item);
+        if let Some(guests) = frame.guests.as_ref().filter(|_| options.stop) {
+            guests.job(u32::from(item)).request_stop();
+        }
+        self.output.clear();
+        let ran = match &frame.guests {
+            Some(guests) => guests.run(u32::from(item), &argument, &mut self.output),
+            None => Err(JobError::UnknownJob { name: format!("number {job} of the table of jobs") }),
+        };
+        self.station.page.leave(place, item);
+        let busy_ns = self.pace.lap();
+        let output = if self.output.len() > KEPT_BYTES {
+            Cow::Owned(std::mem::take(&mut self.output))
+        } else {
+            Cow::Borrowed(&self.output[..])
+        };
+        let outcome = match ran {
+            Ok(failed) => Outcome::Output { failed, bytes: output },
+            Err(error) => outcome_of(error),
+        };
+        let mut writer = self.station.writer();
+        writer.outcome(place, item, outcome, busy_ns);
+        if item + 1 == items {
+            frame.passed = true;
+            writer.passed(place);
+        }
+        match &self.ear {
+            Some(ear) if !writer.is_full() && !self.pace.is_time_to_tell() => ear.keep(),
+            _ => {
+                // If the owner is gone, the read that follows tells.
+                let _ = writer.flush();
+                self.pace.has_told();
+            }
+        }
+    }
+
+    fn enter_frame(&mut self, place: Place, job: u32, items: u16, options: &crate::wire::ItemOptions) {
+        let limit = options.run_limit_ns.map(Duration::from_nanos);
+        let attempt = options.attempts_before.saturating_add(1);
+        let plain = options.name.is_none() && limit.is_none() && attempt == 1;
+        let run = RunOptions::new(options.name.as_deref(), attempt, limit);
+        let control = Arc::clone(&self.station) as Arc<dyn Control>;
+        let guests = table().entry(job).map(|entry| {
+            Guests::new(entry, u32::from(items), options.id.unwrap_or_default(), (!plain).then_some(run), control)
+        });
+        if let Some(guests) = &guests {
+            self.station.enter_frame(guests.clone());
+        }
+        self.frame = Some(Frame { place, guests, passed: false });
+    }
+}
+
+/// The time by a clock that all processes share, in ns.
+fn now_ns() -> u64 {
+    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
+    u64::try_from(now.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// What is told of a job that has no output.
+fn outcome_of(error: JobError) -> Outcome<'static> {
+    let with_cause =
+        |kind, what: String, cause: String| Outcome::Error { kind, what: what.into(), cause: cause.into() };
+    match error {
+        JobError::Panicked { message, location, .. } => {
+            Outcome::Panicked { message: message.into(), location: location.map(Into::into) }
+        }
+        JobError::RunLimit { .. } => Outcome::RunLimit,
+        JobError::Encode { what, cause } => with_cause(ErrorKind::Encode, what, cause.to_string()),
+        JobError::Decode { what, cause } => with_cause(ErrorKind::Decode, what, cause.to_string()),
+        JobError::UnknownJob { name } => with_cause(ErrorKind::UnknownJob, name, String::new()),
+        other => with_cause(ErrorKind::Encode, "what came of the job".to_owned(), other.to_string()),
+    }
+}
