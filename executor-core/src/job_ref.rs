@@ -173,6 +173,12 @@ impl JobRef {
         self.state_word().kill()
     }
 
+    /// True once it was [decided](JobRef::decide_kill) that the job ends as killed.
+    #[must_use]
+    pub fn is_kill_decided(&self) -> bool {
+        self.state_word().is_killed()
+    }
+
     /// Wakes those who wait for this job on a worker of its pool, so that they look whether they can run it.
     pub fn nudge(&self) {
         self.record().bells.nudge();

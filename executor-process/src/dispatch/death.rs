@@ -10,7 +10,7 @@ use executor_core::backend::table;
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 use super::member::{Member, Present, State};
-use super::outcome::{Death, Ending, Ran, Told};
+use super::outcome::{Death, Ran, Told};
 use super::{Dispatcher, FIRST_MEMBER};
 use crate::bell::Bell;
 use crate::board::Desk;
@@ -158,14 +158,17 @@ impl Dispatcher {
             for number in verdict.lost.clone().chain(verdict.blamed) {
                 let blamed = verdict.blamed == Some(number);
                 let ran = if blamed { Ran::Died(death.clone()) } else { Ran::Lost(death.clone()) };
-                let ending = board.loads.get_mut(frame.load).and_then(|load| Ending::of(load, item(number), ran));
-                board.arriving += u64::from(ending.is_some());
-                endings.extend(ending);
-                board.end_item(frame.load);
+                endings.extend(board.end_sent(frame.load, item(number), ran));
             }
-            for range in [verdict.claimed, verdict.unbegun] {
-                back.push((frame.load, item(range.start)..item(range.end)));
+            for number in verdict.claimed {
+                // None of its code has run. But if its end was decided, it is not to run elsewhere.
+                if board.loads.get(frame.load).is_some_and(|load| load.fate(item(number)).is_some()) {
+                    endings.extend(board.end_sent(frame.load, item(number), Ran::Died(death.clone())));
+                } else {
+                    back.push((frame.load, item(number)..item(number + 1)));
+                }
             }
+            back.push((frame.load, item(verdict.unbegun.start)..item(verdict.unbegun.end)));
         }
         for (key, items) in back.into_iter().rev() {
             board.give_back(key, items);

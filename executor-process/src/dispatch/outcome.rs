@@ -7,7 +7,8 @@ use executor_core::JobError;
 use executor_core::backend::{Arrived, Claim, JobRef, Landed, Parcel, Slice, Tally, table};
 
 use super::Dispatcher;
-use crate::load::{Fate, Load};
+use crate::board::Board;
+use crate::load::{Fate, Key, Load};
 use crate::pool::Pool;
 use crate::wire::{Drained, ErrorKind, Lane, LaneError, Outcome, Place, Report, VERSION};
 
@@ -48,6 +49,16 @@ pub(super) struct Death {
     pub(super) how: executor_core::WorkerDeath,
 }
 
+impl Board {
+    /// Takes an item that was sent off the board, with what came of it.
+    pub(super) fn end_sent(&mut self, key: Key, item: u32, ran: Ran) -> Option<Ending> {
+        let ending = Ending::of(self.loads.get_mut(key)?, item, ran)?;
+        self.arriving += 1;
+        self.end_item(key);
+        Some(ending)
+    }
+}
+
 /// One attempt that has ended.
 pub(super) struct Ending {
     claim: Claim,
@@ -59,7 +70,7 @@ pub(super) struct Ending {
 
 impl Ending {
     /// Takes an item out of its load.
-    pub(super) fn of(load: &mut Load, item: u32, ran: Ran) -> Option<Ending> {
+    fn of(load: &mut Load, item: u32, ran: Ran) -> Option<Ending> {
         let fate = load.fate(item);
         let claim = load.claim(item)?;
         Some(Ending { claim, fate, ran, parcel: Arc::clone(&load.parcel), job: load.job })
@@ -115,10 +126,7 @@ impl Dispatcher {
                     frame.received += 1;
                     desk.ahead -= 1;
                     let (key, item) = (frame.load, frame.first + u32::from(item));
-                    let ending = board.loads.get_mut(key).and_then(|load| Ending::of(load, item, outcome));
-                    board.arriving += u64::from(ending.is_some());
-                    endings.extend(ending);
-                    board.end_item(key);
+                    endings.extend(board.end_sent(key, item, outcome));
                 }
                 Told::Done { outcomes, busy_ns, passed } => {
                     self.members[worker].learn(outcomes, busy_ns);
@@ -161,10 +169,15 @@ impl Dispatcher {
             pool.callbacks.take(callbacks);
             let Some(retry) = retry else { continue };
             let delay = retry.delay();
-            let stopped = retry.job().is_some_and(JobRef::stop_requested);
             let claim = retry.into_claim();
             let mut board = pool.lock();
-            if board.gives_up() || stopped {
+            // Whoever asks for a stop or kills the job does so under this lock, and finds it on the board or leaves word.
+            if claim.job().is_some_and(JobRef::is_kill_decided) {
+                drop(board);
+                pool.callbacks.take(claim.fail_quietly(JobError::Killed, Some(&Arriving(pool))));
+                continue;
+            }
+            if board.gives_up() || claim.job().is_some_and(JobRef::stop_requested) {
                 drop(board);
                 pool.callbacks.take(claim.give_up_quietly(&Arriving(pool)));
                 continue;

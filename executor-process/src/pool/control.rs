@@ -51,7 +51,8 @@ impl Control for Pool {
 
     fn kill(&self, job: &JobRef) -> bool {
         let mut board = self.lock();
-        let Some(key) = board.load_of(job) else { return false };
+        // An attempt that has just ended is in no place; who sees to the next one looks at what is decided here.
+        let Some(key) = board.load_of(job) else { return job.decide_kill() };
         if let Some(mut load) = board.take_retry(key) {
             board.clearing += 1;
             drop(board);
