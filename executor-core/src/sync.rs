@@ -22,6 +22,10 @@ mod imp {
         }
     }
 
+    pub(crate) fn now() -> std::time::Instant {
+        std::time::Instant::now()
+    }
+
     /// Parks the calling thread until it is unparked, or `deadline` has come, or for no reason.
     pub(crate) fn park_until(deadline: Option<std::time::Instant>) {
         match deadline {
@@ -61,6 +65,12 @@ mod imp {
         };
     }
     pub(crate) use per_thread;
+
+    /// Models have no clock: time stands still, because every run of a model must be the same.
+    pub(crate) fn now() -> std::time::Instant {
+        static BEGAN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        *BEGAN.get_or_init(std::time::Instant::now)
+    }
 
     /// Models have no clock: a deadline never comes.
     pub(crate) fn park_until(_deadline: Option<std::time::Instant>) {

@@ -8,6 +8,7 @@ use executor_core::backend::{JobRef, RoomTicket, Task};
 use executor_core::{JobError, Rejection, Shutdown};
 
 use crate::queue::{Next, Place, Queue};
+use crate::sync::now;
 use crate::sync::thread::Thread;
 
 /// The state of a pool. Every method is a step of the protocol in [`pool`](crate::pool), and is called under the lock.
@@ -59,8 +60,8 @@ pub(crate) struct Call {
 }
 
 /// How long a loop that was called may take to come, before the caller calls another: it may be inside a long piece of
-/// another job's parallel work. A model has no clock.
-const PATIENCE: Duration = if cfg!(executor_loom) { Duration::MAX } else { Duration::from_micros(100) };
+/// another job's parallel work.
+const PATIENCE: Duration = Duration::from_micros(100);
 
 /// How many jobs the loops that run short tasks are left alone with.
 const QUICK_JOBS: usize = 256;
@@ -193,18 +194,18 @@ impl Board {
 
     /// One call for the caller to pass on: a new one, or a second one in place of a loop that does not come.
     pub(crate) fn take_call(&mut self) -> bool {
-        let late = self.called > 0 && self.patience_ends().is_some_and(|ends| ends <= Instant::now());
+        let late = self.called > 0 && self.patience_ends().is_some_and(|ends| ends <= now());
         if self.calls == 0 && !late {
             return false;
         }
         self.calls = self.calls.saturating_sub(1);
-        self.passed_on = Some(Instant::now());
+        self.passed_on = Some(now());
         true
     }
 
     /// When the caller is to call another loop in place of one that did not come; `None` if all came.
     pub(crate) fn patience_ends(&self) -> Option<Instant> {
-        self.passed_on.filter(|_| self.called > 0)?.checked_add(PATIENCE)
+        Some(self.passed_on.filter(|_| self.called > 0)? + PATIENCE)
     }
 
     /// A loop comes back from rayon, called or not. False if it is to end, because the pool has.

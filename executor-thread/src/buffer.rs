@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use executor_core::backend::Task;
 
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, now};
 
 /// How much work a loop takes at one go: some hundred times what the taking costs, and so little that a job of a higher
 /// priority does not notice.
@@ -96,7 +96,7 @@ impl BatchSize {
     /// A batch of `taken` tasks begins. `backlog` says that more wait, so that it is worth while to know how long they
     /// take; the clock is not read otherwise.
     pub(crate) fn began(&mut self, taken: usize, backlog: bool) {
-        let now = (backlog || self.since.is_some()).then(Instant::now);
+        let now = (backlog || self.since.is_some()).then(now);
         if let (Some(now), Some(since)) = (now, self.since) {
             let mean = (now - since) / u32::try_from(self.taken).unwrap_or(u32::MAX).max(1);
             let fits = BATCH.as_nanos() / mean.as_nanos().max(1);

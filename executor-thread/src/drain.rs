@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use executor_core::backend::Ran;
 
@@ -10,6 +10,7 @@ use rayon::Yield;
 
 use crate::buffer::BatchSize;
 use crate::pool::{Pool, TURN};
+use crate::sync::now;
 
 /// After how many tasks a loop lets rayon have the worker for one of its own. As in tokio's scheduler: a prime, so that
 /// it does not fall in step with a pattern in the work.
@@ -61,7 +62,7 @@ fn drain(pool: &Arc<Pool>, worker: usize) {
         };
         since_sleep = since_sleep.saturating_add(1);
         looks |= since_sleep > 1;
-        match next.task.run(&tally, || Instant::now() + TURN) {
+        match next.task.run(&tally, || now() + TURN) {
             Ran::Done => finished = next.stays,
             Ran::Again(retry) => pool.again(retry),
             Ran::Yielded => {}

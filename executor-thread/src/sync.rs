@@ -10,6 +10,10 @@ mod imp {
     pub(crate) use std::sync::atomic;
     pub(crate) use std::thread;
 
+    pub(crate) fn now() -> Instant {
+        Instant::now()
+    }
+
     /// Parks the calling thread until it is unparked, or `deadline` has come, or for no reason.
     pub(crate) fn park_until(deadline: Option<Instant>) {
         match deadline {
@@ -62,12 +66,18 @@ mod imp {
 
 #[cfg(executor_loom)]
 mod imp {
-    use std::sync::PoisonError;
+    use std::sync::{OnceLock, PoisonError};
     use std::time::Instant;
 
     pub(crate) use loom::sync::MutexGuard;
     pub(crate) use loom::sync::atomic;
     pub(crate) use loom::thread;
+
+    /// Models have no clock: time stands still, because every run of a model must be the same.
+    pub(crate) fn now() -> Instant {
+        static BEGAN: OnceLock<Instant> = OnceLock::new();
+        *BEGAN.get_or_init(Instant::now)
+    }
 
     /// Models have no clock: a deadline never comes.
     pub(crate) fn park_until(_: Option<Instant>) {

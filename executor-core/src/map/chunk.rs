@@ -18,6 +18,7 @@ use crate::registry::JobEntry;
 use crate::run::{Attempt, Ran, Tally, execute};
 use crate::state::JobId;
 use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::now;
 use crate::task::Task;
 
 use super::pace::Pace;
@@ -177,7 +178,7 @@ impl<P: Payload> AnyChunk for Chunk<P> {
     fn run_items(self: Arc<Self>, tally: &dyn Tally, turn_ends: Instant) -> Ran {
         let items = self.items();
         context::enter(self.job(0), || {
-            let mut began = Instant::now();
+            let mut began = now();
             loop {
                 // Looked at first, so that the cursor cannot run far beyond the end.
                 let taken = if self.cursor.load(Ordering::Relaxed) < items {
@@ -197,11 +198,11 @@ impl<P: Payload> AnyChunk for Chunk<P> {
                 } else {
                     taken.filter(|&index| self.run_item(index, tally)).count() as u32
                 };
-                let now = Instant::now();
-                self.pace.learn(ran, now - began);
+                let ended = now();
+                self.pace.learn(ran, ended - began);
                 self.count_ended(ran);
-                began = now;
-                if now >= turn_ends {
+                began = ended;
+                if ended >= turn_ends {
                     return Ran::Yielded;
                 }
             }

@@ -11,6 +11,7 @@ use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 use super::member::{Member, Present, State};
 use super::outcome::{Death, Ran, Told};
+use super::outputs::Outputs;
 use super::{Dispatcher, FIRST_MEMBER};
 use crate::bell::Bell;
 use crate::board::Desk;
@@ -134,9 +135,9 @@ impl Dispatcher {
     fn hear_out(&mut self, worker: usize) {
         loop {
             let Some(present) = self.members[worker].present().filter(|present| !present.is_silent) else { return };
-            let mut told = Vec::new();
-            let drained = present.lane.drain(&mut |report| told.push(Told::of(report)));
-            self.take_in(worker, told);
+            let (mut told, mut outputs) = (Vec::new(), Outputs::default());
+            let drained = present.lane.drain(&mut |report| told.push(Told::of(report, &mut outputs)));
+            self.take_in(worker, told, outputs);
             if !matches!(drained, Ok(Drained::More)) {
                 return self.members[worker].silence(&self.poll);
             }
@@ -174,7 +175,7 @@ impl Dispatcher {
             board.give_back(key, items);
         }
         drop(board);
-        self.land(endings);
+        self.land(endings, &[]);
     }
 
     /// The dispatcher cannot go on: what was sent is lost.

@@ -25,6 +25,7 @@ mod assign;
 mod death;
 mod member;
 mod outcome;
+mod outputs;
 
 use std::io;
 use std::sync::Arc;

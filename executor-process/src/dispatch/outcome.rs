@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use executor_core::JobError;
-use executor_core::backend::{Arrived, Claim, JobRef, Landed, Parcel, Slice, Tally, table};
+use executor_core::backend::{Arrived, Claim, JobRef, Landed, Parcel, Tally, table};
 
 use super::Dispatcher;
+use super::outputs::{Output, Outputs};
 use crate::board::Board;
 use crate::load::{Fate, Key, Load};
 use crate::pool::Pool;
@@ -23,7 +24,7 @@ pub(super) enum Told {
 /// What came of an item.
 pub(super) enum Ran {
     Output {
-        bytes: Slice,
+        bytes: Output,
         failed: bool,
     },
     Panicked {
@@ -81,9 +82,9 @@ impl Dispatcher {
     /// Reads what a worker has told.
     pub(super) fn drain(&mut self, worker: usize) {
         let Some(present) = self.members[worker].present().filter(|present| !present.is_silent) else { return };
-        let mut told = Vec::new();
-        let drained = present.lane.drain(&mut |report| told.push(Told::of(report)));
-        self.take_in(worker, told);
+        let (mut told, mut outputs) = (Vec::new(), Outputs::default());
+        let drained = present.lane.drain(&mut |report| told.push(Told::of(report, &mut outputs)));
+        self.take_in(worker, told, outputs);
         match drained {
             Ok(Drained::Dry | Drained::More) => {}
             Ok(Drained::Ended) => self.members[worker].silence(&self.poll),
@@ -99,7 +100,7 @@ impl Dispatcher {
         }
     }
 
-    pub(super) fn take_in(&mut self, worker: usize, told: Vec<Told>) {
+    pub(super) fn take_in(&mut self, worker: usize, told: Vec<Told>, outputs: Outputs) {
         if told.is_empty() {
             return;
         }
@@ -151,18 +152,18 @@ impl Dispatcher {
             }
         }
         drop(board);
-        self.land(endings);
+        self.land(endings, &outputs.shared());
     }
 
     /// Ends the attempts of jobs, and sees to the next ones.
-    pub(super) fn land(&mut self, endings: Vec<Ending>) {
+    pub(super) fn land(&mut self, endings: Vec<Ending>, outputs: &[Arc<Vec<u8>>]) {
         let pool = &*self.pool;
         for Ending { claim, fate, ran, parcel, job } in endings {
             let outcome = match (fate, claim.job()) {
                 (Some(Fate::RunLimit), Some(job)) => Arrived::Failed(run_limit(job)),
                 // The cell says so by itself.
                 (Some(Fate::Killed), _) => Arrived::Failed(JobError::Killed),
-                (_, Some(job)) => ran.into_arrived(job),
+                (_, Some(job)) => ran.into_arrived(job, outputs),
                 (_, None) => continue,
             };
             let Landed { retry, callbacks } = claim.arrive(outcome, &Arriving(pool));
@@ -221,7 +222,7 @@ fn run_limit(job: &JobRef) -> JobError {
 }
 
 impl Told {
-    pub(super) fn of(report: Report<'_>) -> Told {
+    pub(super) fn of(report: Report<'_>, outputs: &mut Outputs) -> Told {
         match report {
             Report::Ready { version, digest, failure, .. } => {
                 let same = version == VERSION && digest == u128::from(table().digest());
@@ -229,7 +230,9 @@ impl Told {
                 let failure = failure.map(|text| text.into_owned());
                 Told::Ready { failure: failure.or_else(|| (!same).then(|| replaced.to_owned())) }
             }
-            Report::Outcome { place, item, outcome } => Told::Outcome { place, item, outcome: Ran::of(outcome) },
+            Report::Outcome { place, item, outcome } => {
+                Told::Outcome { place, item, outcome: Ran::of(outcome, outputs) }
+            }
             Report::Done { outcomes, busy_ns, passed, .. } => Told::Done { outcomes, busy_ns, passed },
             Report::Progress { place, item, done, total } => Told::Progress { place, item, done, total },
         }
@@ -237,9 +240,9 @@ impl Told {
 }
 
 impl Ran {
-    fn of(outcome: Outcome<'_>) -> Ran {
+    fn of(outcome: Outcome<'_>, outputs: &mut Outputs) -> Ran {
         match outcome {
-            Outcome::Output { failed, bytes } => Ran::Output { bytes: bytes.into_owned().into(), failed },
+            Outcome::Output { failed, bytes } => Ran::Output { bytes: outputs.add(bytes), failed },
             Outcome::Panicked { message, location } => {
                 Ran::Panicked { message: message.into_owned(), location: location.map(|text| text.into_owned()) }
             }
@@ -250,10 +253,10 @@ impl Ran {
         }
     }
 
-    fn into_arrived(self, job: &JobRef) -> Arrived {
+    fn into_arrived(self, job: &JobRef, outputs: &[Arc<Vec<u8>>]) -> Arrived {
         let name = || job.name().to_owned();
         Arrived::Failed(match self {
-            Ran::Output { bytes, failed } => return Arrived::Output { bytes, failed },
+            Ran::Output { bytes, failed } => return Arrived::Output { bytes: bytes.into_slice(outputs), failed },
             Ran::Panicked { message, location } => JobError::panicked_elsewhere(name(), message, location),
             Ran::Error { kind: ErrorKind::Encode, what, cause } => JobError::Encode { what, cause: cause.into() },
             Ran::Error { kind: ErrorKind::Decode, what, cause } => JobError::Decode { what, cause: cause.into() },

@@ -1,7 +1,6 @@
 //! Taking tasks in, and waking whoever is to run them.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use executor_core::backend::{Control, JobRef, Refused, Retry, Room, RoomTicket, Task};
 
@@ -9,6 +8,7 @@ use super::{Pool, Woken};
 use crate::board::{Board, Call, Denied};
 use crate::drain::quietly;
 use crate::sync::atomic::Ordering;
+use crate::sync::now;
 
 impl Pool {
     pub(crate) fn accept(&self, task: Task, room: Room<'_>) -> Result<(), Refused> {
@@ -52,7 +52,7 @@ impl Pool {
             let deadline = match room {
                 _ if !matches!(denied, Denied::Full) => break None,
                 Room::Wait => None,
-                Room::Until(deadline) if Instant::now() < deadline => Some(deadline),
+                Room::Until(deadline) if now() < deadline => Some(deadline),
                 _ => {
                     replaced = waker.take().and_then(|(ticket, waker)| board.notify_of_room(ticket, waker));
                     break None;

@@ -1,11 +1,10 @@
 //! What the futures of a pool's jobs ask of it.
 
-use std::time::Instant;
-
 use executor_core::backend::{Control, JobRef, Ran, Tally};
 
 use super::Pool;
 use crate::sync::atomic::Ordering;
+use crate::sync::now;
 use crate::tally::Own;
 
 impl Control for Pool {
@@ -29,7 +28,7 @@ impl Control for Pool {
         // One that is not due yet stays: the waiter is nudged when it is.
         let retry = self.lock().take_due_retry(job);
         let Some(task) = retry else { return false };
-        finish_here(task.run(&tally, Instant::now), &tally);
+        finish_here(task.run(&tally, now), &tally);
         true
     }
 

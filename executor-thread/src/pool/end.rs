@@ -11,6 +11,7 @@ use crate::board::Board;
 use crate::buffer::Buffer;
 use crate::sync::MutexGuard;
 use crate::sync::atomic::Ordering;
+use crate::sync::now;
 use crate::tally::Counts;
 
 impl Pool {
@@ -83,7 +84,7 @@ impl Pool {
     pub(crate) fn wait_ended(&self, deadline: Option<Instant>) -> usize {
         let mut board = self.lock();
         while board.threads > 0 {
-            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            if deadline.is_some_and(|deadline| now() >= deadline) {
                 drop(board);
                 let stats = self.stats();
                 return usize::try_from(stats.queued + stats.running).unwrap_or(usize::MAX);

@@ -1,13 +1,13 @@
 //! The steps of a drain loop: the next task, the tasks of others, a look around, and the way to bed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Pool;
 use crate::board::{Board, Call};
 use crate::buffer::{BatchSize, Buffer};
 use crate::queue::{Next, Place};
 use crate::sync::atomic::Ordering;
-use crate::sync::{park_until, thread};
+use crate::sync::{now, park_until, thread};
 use crate::tally::Own;
 
 /// How long a sentinel naps while other workers run. So long, at the most, waits a job behind one that is slow where the
@@ -126,10 +126,10 @@ impl Pool {
             self.end_if_over(board);
             return None;
         };
-        let began = Instant::now();
+        let began = now();
         let nap_ends = watch.is_nap.then(|| began + NAP);
         while board.is_on(watch) {
-            if nap_ends.is_some_and(|ends| Instant::now() >= ends) {
+            if nap_ends.is_some_and(|ends| now() >= ends) {
                 if board.end_nap(watch) || self.tasks_wait(&board) {
                     return Some(began.elapsed());
                 }

@@ -1,0 +1,56 @@
+//! [`Outputs`]: the outputs that one read brought.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use executor_core::backend::Slice;
+
+use crate::wire::Payload;
+
+/// How many bytes share one buffer, at most, so that a value that nobody takes does not keep many others in memory.
+const SHARED_BYTES: usize = 16 << 10;
+
+/// Gathers small outputs in buffers that they share, because an allocation for each would cost more than all else that is done for
+/// a short job here. A large one keeps its own.
+#[derive(Debug, Default)]
+pub(super) struct Outputs {
+    buffers: Vec<Vec<u8>>,
+}
+
+/// Where an output is.
+#[derive(Debug)]
+pub(super) enum Output {
+    Own(Vec<u8>),
+    Shared { buffer: usize, range: Range<usize> },
+}
+
+impl Outputs {
+    pub(super) fn add(&mut self, bytes: Payload<'_>) -> Output {
+        let bytes = match bytes {
+            Payload::Owned(bytes) => return Output::Own(bytes),
+            Payload::Borrowed(bytes) => bytes,
+        };
+        if self.buffers.last().is_none_or(|buffer| buffer.len() >= SHARED_BYTES) {
+            self.buffers.push(Vec::new());
+        }
+        let number = self.buffers.len() - 1;
+        let buffer = &mut self.buffers[number];
+        let begin = buffer.len();
+        buffer.extend_from_slice(bytes);
+        Output::Shared { buffer: number, range: begin..buffer.len() }
+    }
+
+    /// The outputs can be handed out.
+    pub(super) fn shared(self) -> Vec<Arc<Vec<u8>>> {
+        self.buffers.into_iter().map(Arc::new).collect()
+    }
+}
+
+impl Output {
+    pub(super) fn into_slice(self, shared: &[Arc<Vec<u8>>]) -> Slice {
+        match self {
+            Output::Own(bytes) => bytes.into(),
+            Output::Shared { buffer, range } => Slice::new(Arc::clone(&shared[buffer]), range),
+        }
+    }
+}
