@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::backend::{Backend, Force, Refused, Room, Shutdown};
+use crate::backend::{Backend, Force, JobRef, Refused, Room, Shutdown, Task};
 use crate::error::{JobError, OptionError, Rejection, ShutdownError, TrySubmitError};
 use crate::future::JobFuture;
 use crate::job::Job;
 use crate::map::{Map, MapOptions, MapUnordered};
 use crate::options::{JobOptions, Priority, Retries};
 use crate::payload::JobPayload;
+use crate::single::Single;
 use crate::stats::Stats;
 use crate::submission::Submission;
 use crate::submit_wait::SubmitWait;
@@ -48,8 +49,16 @@ pub trait Executor: Backend {
     ///
     /// With a bounded queue that is full, until there is room. A worker of the same pool does not wait for room.
     fn submit<J: Job>(&self, job: J) -> JobFuture<J::Output> {
-        let submission = Submission::new(JobPayload(job), None, Arc::clone(self.control()));
-        JobFuture::new(submission.offer(self, Room::Wait))
+        let control = self.control();
+        if control.travels() {
+            return submit_encoded(self, job);
+        }
+        // Spelled out, because each move of a task on this way costs some ns.
+        let cell = Single::new(JobPayload(job), None, Arc::clone(control));
+        if let Err(refused) = self.accept(Task::pending(JobRef::new(Arc::clone(&cell), 0)), Room::Wait) {
+            refused.fail();
+        }
+        JobFuture::new(cell)
     }
 
     /// [`submit`](Executor::submit) with options. One that the backend cannot honour is the future's error, and names
@@ -247,6 +256,18 @@ where
     J: Job,
 {
     MapUnordered::with_defaults(pool, to_job, items.into_iter())
+}
+
+/// Submits a job that leaves this process.
+#[inline(never)]
+fn submit_encoded<B: Backend + ?Sized, J: Job>(backend: &B, job: J) -> JobFuture<J::Output> {
+    let Submission { task, cell } = Submission::new(JobPayload(job), None, Arc::clone(backend.control()));
+    if let Some(task) = task
+        && let Err(refused) = backend.accept(task, Room::Wait)
+    {
+        refused.fail();
+    }
+    JobFuture::new(cell)
 }
 
 fn end(backend: &(impl Backend + ?Sized), mode: Shutdown, deadline: Option<Instant>) -> Result<(), ShutdownError> {

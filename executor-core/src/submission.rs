@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::backend::{Backend, Control, Room, Task};
+use crate::backend::{Control, Task};
 use crate::job_ref::JobRef;
 use crate::options::JobOptions;
 use crate::panic::drop_quietly;
@@ -40,16 +40,5 @@ impl<P: Payload> Submission<P> {
             }
         };
         Submission { task, cell }
-    }
-
-    /// Offers the task to the backend; a refusal is the future's error.
-    #[inline]
-    pub(crate) fn offer(self, backend: &(impl Backend + ?Sized), room: Room<'_>) -> Arc<Single<P>> {
-        if let Some(task) = self.task
-            && let Err(refused) = backend.accept(task, room)
-        {
-            refused.fail();
-        }
-        self.cell
     }
 }

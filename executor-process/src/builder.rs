@@ -193,6 +193,7 @@ fn dispatch(dispatcher: Dispatcher) {
     let ran = catch_unwind(AssertUnwindSafe(|| dispatcher.run()));
     if ran.is_err() {
         pool.break_down("the dispatcher of the pool panicked, which is a fault of the executor");
+        pool.lose_sent();
     }
     pool.has_ended();
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use executor_core::JobError;
 use executor_core::backend::Claim;
@@ -17,6 +18,7 @@ impl Dispatcher {
     pub(super) fn assign(&mut self, board: &mut Board) -> Vec<(Claim, JobError)> {
         let mut unsendable = Vec::new();
         board.make_way();
+        self.take_from_behind_long_jobs(board);
         let waited = board.waiting;
         self.hand_out(board, &mut unsendable);
         while board.waiting == 0 && self.take_from_busy(board) {
@@ -49,6 +51,21 @@ impl Dispatcher {
             if !items.is_empty() {
                 self.send(board, worker, key, items, unsendable);
             }
+        }
+    }
+
+    /// What was sent to a worker whose job proves to be long goes to others, before what waits: a queue that is never empty
+    /// would leave it there for as long as that job runs.
+    fn take_from_behind_long_jobs(&mut self, board: &mut Board) {
+        let now = Instant::now();
+        let held_up = (0..).zip(&mut self.members).zip(&board.desks);
+        let held_up: Vec<usize> = held_up
+            .filter_map(|((worker, member), desk)| member.look_for_long_job(desk, now).then_some(worker))
+            .collect();
+        let bounded = self.pool.capacity.is_some();
+        let has_room = |(member, desk): (&Member, &Desk)| member.room(desk, bounded) > 0;
+        if !held_up.is_empty() && self.members.iter().zip(&board.desks).any(has_room) {
+            held_up.into_iter().for_each(|worker| board.take_unbegun(worker));
         }
     }
 
@@ -85,6 +102,9 @@ impl Dispatcher {
                 let limit = load.options.as_ref().and_then(|options| options.run_limit_ns);
                 let desk = &mut board.desks[worker];
                 let count = items.len() as u16;
+                if desk.ahead == 0 {
+                    member.begin();
+                }
                 desk.ahead += u32::from(count);
                 desk.frames.push_back(Frame { place, load: key, first: items.start, items: count, received: 0, chunk });
                 if let Some(limit) = limit {

@@ -105,6 +105,10 @@ impl Dispatcher {
     }
 
     fn failed_start(&mut self, cause: &str) {
+        // Workers that fail together, as those of a server that is gone, are one failure.
+        if self.not_before.is_some() {
+            return;
+        }
         self.failures += 1;
         if self.failures >= FAILURES_MAX {
             self.pool.break_down(&format!("worker processes cannot be started: {cause}"));
@@ -120,13 +124,12 @@ impl Dispatcher {
         let member = &mut self.members[worker];
         let (was_ready, was_leaving) =
             member.present().map_or((false, false), |present| (present.is_ready, present.is_leaving));
-        self.clear(worker, Some(exit));
-        if was_leaving {
-            return;
-        }
-        if was_ready {
+        if was_ready && !was_leaving {
+            // Before its jobs end, so that whoever learns of their end finds it counted.
             self.pool.lock().restarts += 1;
-        } else {
+        }
+        self.clear(worker, Some(exit));
+        if !was_ready && !was_leaving {
             self.failed_start(&format!("a worker ended before it was ready: {exit}"));
         }
     }
@@ -174,8 +177,13 @@ impl Dispatcher {
         for (key, items) in back.into_iter().rev() {
             board.give_back(key, items);
         }
+        let broken = board.broken.clone();
         drop(board);
         self.land(endings, &[]);
+        if let Some(cause) = broken {
+            // Nobody will run what has come back.
+            self.pool.break_down(&cause);
+        }
     }
 
     /// The dispatcher cannot go on: what was sent is lost.

@@ -21,6 +21,9 @@ const AHEAD_NS: u64 = 200_000;
 const WINDOW_MAX: u32 = 4096;
 const WINDOW_MIN: u32 = 2;
 
+/// After so long without news from a worker its job counts as long. A worker keeps its outcomes back for 1 ms at most.
+const LONG: Duration = Duration::from_millis(5);
+
 /// How long outcomes that a worker keeps are waited for before its doomed job is killed with them.
 const DOOM_PATIENCE: Duration = Duration::from_millis(20);
 
@@ -34,6 +37,10 @@ pub(super) struct Member {
     item_ns: u64,
     limits: Vec<Limit>,
     doomed: Option<Doomed>,
+    /// When it last told that jobs had ended, or got the first after it had none.
+    heard: Option<Instant>,
+    /// Its job has proved to be long, as of this turn.
+    is_held_up: bool,
 }
 
 #[derive(Default)]
@@ -119,15 +126,27 @@ impl Member {
     pub(super) fn room(&self, desk: &Desk, bounded: bool) -> u32 {
         let State::Present(present) = &self.state else { return 0 };
         let takes = present.is_ready && !present.is_leaving && !present.is_silent && self.doomed.is_none();
-        if !takes || present.lane.credits() == 0 {
+        if !takes || self.is_held_up || present.lane.credits() == 0 {
             return 0;
         }
         let window = if bounded { 1 } else { self.window.max(WINDOW_MIN) };
         window.saturating_sub(desk.ahead)
     }
 
+    /// Looks whether a long job runs, behind which nothing should be put; true if something is behind it.
+    pub(super) fn look_for_long_job(&mut self, desk: &Desk, now: Instant) -> bool {
+        self.is_held_up = desk.ahead > 0 && self.heard.is_some_and(|heard| now - heard > LONG);
+        self.is_held_up && desk.ahead > 1
+    }
+
+    /// It gets its first job after it had none.
+    pub(super) fn begin(&mut self) {
+        self.heard = Some(Instant::now());
+    }
+
     /// Takes in how long items took.
     pub(super) fn learn(&mut self, items: u16, busy_ns: u32) {
+        self.heard = Some(Instant::now());
         let Some(mean) = u64::from(busy_ns).checked_div(u64::from(items)) else { return };
         let mean = mean.max(1);
         self.item_ns = if self.item_ns == 0 { mean } else { (self.item_ns * 7 + mean) / 8 }.max(1);

@@ -73,6 +73,17 @@ impl Pool {
         self.lock().clearing -= 1;
     }
 
+    /// Lets go of every job that is left, for a dispatcher that panicked: they end as lost.
+    pub(crate) fn lose_sent(&self) {
+        let mut board = self.lock();
+        let loads = std::mem::take(&mut board.loads);
+        let desks: Vec<_> = board.desks.iter_mut().map(std::mem::take).collect();
+        drop(board);
+        // The frames of a map hold its jobs too.
+        drop(desks);
+        drop(loads);
+    }
+
     /// Waits until the dispatcher has ended, and all workers before it; gives how many jobs were left at `deadline`.
     pub(crate) fn wait_ended(&self, deadline: Option<Instant>) -> usize {
         let mut board = self.lock();

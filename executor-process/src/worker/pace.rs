@@ -5,8 +5,17 @@ use std::time::{Duration, Instant};
 /// How long outcomes may wait for others to go with them. A write costs some µs, so that it is a small part of the time.
 const GATHER: Duration = Duration::from_micros(50);
 
+/// A job whose like took less than this is not worth a write before it. One that takes longer, or is not known, is: it may end
+/// the worker, and what is kept back then is lost.
+const SHORT_NS: u64 = 20_000;
+
+/// Of so many types of jobs it is known how long they take: more than any program has.
+const TYPES_MAX: u32 = 1 << 16;
+
 /// The clock of a worker, read once after each job.
 pub(super) struct Pace {
+    /// What the latest job of each type took, by its number; 0 for those that have not run.
+    took_ns: Vec<u64>,
     last: Instant,
     told: Instant,
 }
@@ -14,20 +23,32 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Pace { last: now, told: now }
+        Pace { took_ns: Vec::new(), last: now, told: now }
     }
 
     /// The worker begins to work after it had nothing to do.
     pub(super) fn begin(&mut self) {
-        *self = Pace::new();
+        let now = Instant::now();
+        (self.last, self.told) = (now, now);
     }
 
-    /// A job has ended: how long it took, in ns.
-    pub(super) fn lap(&mut self) -> u64 {
+    /// True if jobs of this type have run, and the last was short.
+    pub(super) fn is_short(&self, job: u32) -> bool {
+        self.took_ns.get(job as usize).is_some_and(|&took_ns| took_ns > 0 && took_ns < SHORT_NS)
+    }
+
+    /// A job of this type has ended: how long it took, in ns.
+    pub(super) fn lap(&mut self, job: u32) -> u64 {
         let now = Instant::now();
         let took = now - self.last;
         self.last = now;
-        u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
+        let took_ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1);
+        if job < TYPES_MAX {
+            let job = job as usize;
+            self.took_ns.resize(self.took_ns.len().max(job + 1), 0);
+            self.took_ns[job] = took_ns;
+        }
+        took_ns
     }
 
     /// True if what waits has waited long enough, as of the last lap.

@@ -127,6 +127,11 @@ impl Worker {
             self.enter_frame(place, job, items, &options);
         }
         let Some(frame) = self.frame.as_mut().filter(|frame| !frame.passed) else { return };
+        if !self.pace.is_short(job) && self.ear.is_some() {
+            // If the owner is gone, the read that follows tells.
+            let _ = self.station.writer().flush();
+            self.pace.has_told();
+        }
         let since_ns = if options.run_limit_ns.is_some() { now_ns() } else { 0 };
         if !self.station.page.begin(place, item, since_ns) {
             frame.passed = true;
@@ -143,7 +148,7 @@ impl Worker {
             None => Err(JobError::UnknownJob { name: format!("number {job} of the table of jobs") }),
         };
         self.station.page.leave(place, item);
-        let busy_ns = self.pace.lap();
+        let busy_ns = self.pace.lap(job);
         let output = if self.output.len() > KEPT_BYTES {
             Cow::Owned(std::mem::take(&mut self.output))
         } else {

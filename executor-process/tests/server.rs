@@ -1,0 +1,71 @@
+//! The fork server that is killed. It is one for all pools of a program, so that these tests have a program of their own and
+//! take turns.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use common::{all_workers_of, has_ended, kill, named, stat, watched};
+use executor_core::{Executor, JobError, JobOptions, Retries, job};
+use executor_testkit::{Gate, Log, Pass, Pen, eventually, jobs};
+
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes its process, and waits at the gate.
+#[job]
+fn stand(pen: Pen, gate: Pass) -> u32 {
+    let pid = std::process::id();
+    pen.write(pid.into());
+    gate.go();
+    pid
+}
+
+#[test]
+fn the_fork_server_may_die() {
+    let _alone = alone();
+    let _watched = watched();
+    let pool = named("server", 2).build().unwrap();
+    for round in 0..5 {
+        let (log, gate) = (Log::new(), Gate::new());
+        let running = [0, 1].map(|_| pool.submit(stand::job(log.pen(), gate.pass())));
+        log.wait_for(2);
+        let waiting: Vec<_> = (0..20).map(|n| pool.submit(jobs::echo::job(n))).collect();
+        let workers: BTreeSet<u32> = log.entries().iter().map(|&pid| u32::try_from(pid).unwrap()).collect();
+        let servers: BTreeSet<u32> = workers.iter().filter_map(|&pid| Some(stat(pid)?.1)).collect();
+        assert_eq!((workers.len(), servers.len()), (2, 1));
+        assert!(kill(*servers.first().unwrap()));
+        for future in running {
+            match future.result() {
+                Err(JobError::WorkerDied { pid, .. }) => assert!(workers.contains(&pid)),
+                other => panic!("round {round}: {other:?}"),
+            }
+        }
+        for (n, future) in (0..).zip(waiting) {
+            assert_eq!(future.result().unwrap(), n, "round {round}");
+        }
+        eventually("nobody is left", || workers.iter().chain(&servers).all(|&pid| has_ended(pid)));
+    }
+    assert_eq!(pool.stats().worker_restarts, 10);
+}
+
+#[test]
+fn the_fork_server_of_a_large_pool_may_die() {
+    let _alone = alone();
+    let _watched = watched();
+    let pool = named("servers", 16).build().unwrap();
+    for round in 0..5 {
+        let first = *all_workers_of("servers", 16).first().unwrap();
+        assert!(kill(stat(first).unwrap().1));
+        eventually("the worker is gone", || has_ended(first));
+        let again = || JobOptions::new().retries(Retries::times(20));
+        let futures: Vec<_> = (0..50).map(|n| pool.submit_with(jobs::echo::job(n), again())).collect();
+        for (n, future) in (0..).zip(futures) {
+            assert_eq!(future.result().unwrap(), n, "round {round}");
+        }
+    }
+}
