@@ -17,8 +17,8 @@ pub(crate) enum Waiter {
     Task(Waker),
     /// A set of futures, and the place of this one in it.
     Member(Arc<Completion>, u32),
-    /// A callback, shown the job.
-    Callback(Box<dyn FnOnce(&JobRef) + Send>),
+    /// A callback on one item of the record, shown the job.
+    Callback(u32, Box<dyn FnOnce(&JobRef) + Send>),
 }
 
 impl Waiter {
@@ -27,7 +27,7 @@ impl Waiter {
             Waiter::Thread(thread) => thread.unpark(),
             Waiter::Task(waker) => quietly(|| waker.wake()),
             Waiter::Member(set, index) => set.push(index),
-            Waiter::Callback(callback) => quietly(|| callback(job)),
+            Waiter::Callback(_, callback) => quietly(|| callback(job)),
         }
     }
 }
@@ -77,13 +77,9 @@ impl Bells {
     }
 
     /// Rings those that are threads, and gives the others, which are code of the user's.
-    pub(crate) fn ring_threads(&self) -> Vec<Waiter> {
-        let (first, more) = {
-            let mut hung = self.0.lock();
-            (hung.first.take(), hung.more.as_mut().map(|more| std::mem::take(&mut more.waiters)))
-        };
+    pub(crate) fn ring_threads(&self, item: u32) -> Vec<Waiter> {
         let mut others = Vec::new();
-        for waiter in first.into_iter().chain(more.into_iter().flatten()) {
+        for waiter in self.take(item) {
             match waiter {
                 Waiter::Thread(thread) => thread.unpark(),
                 Waiter::Member(set, index) => others.extend(set.push_quietly(index).map(Waiter::Task)),
@@ -95,13 +91,25 @@ impl Bells {
 
     /// Rings all, in order.
     pub(crate) fn ring(&self, job: &JobRef) {
-        let (first, more) = {
-            let mut hung = self.0.lock();
-            (hung.first.take(), hung.more.as_mut().map(|more| std::mem::take(&mut more.waiters)))
-        };
-        for waiter in first.into_iter().chain(more.into_iter().flatten()) {
+        for waiter in self.take(job.item()) {
             waiter.ring(job);
         }
+    }
+
+    /// Takes all that wait for `item`. Whoever looks for itself which item is done is among them; a callback on another item of
+    /// the same chunk stays.
+    fn take(&self, item: u32) -> impl Iterator<Item = Waiter> {
+        let mut hung = self.0.lock();
+        let stays = |waiter: &mut Waiter| matches!(waiter, Waiter::Callback(other, _) if *other != item);
+        let first = hung.first.take_if(|waiter| !stays(waiter));
+        let more = hung.more.as_mut().map(|more| {
+            let mut taken = std::mem::take(&mut more.waiters);
+            if taken.iter_mut().any(stays) {
+                more.waiters = taken.extract_if(.., stays).collect();
+            }
+            taken
+        });
+        first.into_iter().chain(more.into_iter().flatten())
     }
 
     /// Wakes those that wait, without having anything to tell, so that they look at the pool again. An async task hangs
@@ -115,7 +123,7 @@ impl Bells {
                 match waiter {
                     Waiter::Thread(thread) => threads.push(thread.clone()),
                     Waiter::Member(set, _) => sets.push(Arc::clone(set)),
-                    Waiter::Task(_) | Waiter::Callback(_) => {}
+                    Waiter::Task(_) | Waiter::Callback(..) => {}
                 }
             }
             hung.take_task()

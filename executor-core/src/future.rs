@@ -157,11 +157,14 @@ impl<T: 'static> JobFuture<T> {
     /// now if it is done. A panic in it is caught.
     pub fn on_done(self, callback: impl FnOnce(Result<T, JobError>) + Send + 'static) -> JobHandle {
         let handle = self.handle();
-        self.job().hang(Waiter::Callback(Box::new(move |_| {
-            if let Some(outcome) = self.cell.take() {
-                callback(outcome);
-            }
-        })));
+        self.job().hang(Waiter::Callback(
+            0,
+            Box::new(move |_| {
+                if let Some(outcome) = self.cell.take() {
+                    callback(outcome);
+                }
+            }),
+        ));
         handle
     }
 }

@@ -193,7 +193,7 @@ impl JobRef {
     /// Rings the threads that wait for the job, which is done, if `waited`. What is left is code of the user's, and so is
     /// the report of a failure that nobody reads.
     pub(crate) fn ring_threads(self, waited: bool) -> Option<Callbacks> {
-        let others = if waited { self.record().bells.ring_threads() } else { Vec::new() };
+        let others = if waited { self.record().bells.ring_threads(self.index) } else { Vec::new() };
         (!others.is_empty() || self.state_word().is_failed()).then(|| Callbacks::new(self, others))
     }
 

@@ -167,19 +167,25 @@ impl Dispatcher {
                 (_, None) => continue,
             };
             let Landed { retry, callbacks } = claim.arrive(outcome, &Arriving(pool));
-            pool.callbacks.take(callbacks);
-            let Some(retry) = retry else { continue };
+            let Some(retry) = retry else {
+                // Whoever lets go of a job last reports a failure that nobody read, and that is to be the callback thread.
+                drop(parcel);
+                pool.callbacks.take(callbacks);
+                continue;
+            };
             let delay = retry.delay();
             let claim = retry.into_claim();
             let mut board = pool.lock();
             // Whoever asks for a stop or kills the job does so under this lock, and finds it on the board or leaves word.
             if claim.job().is_some_and(JobRef::is_kill_decided) {
                 drop(board);
+                drop(parcel);
                 pool.callbacks.take(claim.fail_quietly(JobError::Killed, Some(&Arriving(pool))));
                 continue;
             }
             if board.gives_up() || claim.job().is_some_and(JobRef::stop_requested) {
                 drop(board);
+                drop(parcel);
                 pool.callbacks.take(claim.give_up_quietly(&Arriving(pool)));
                 continue;
             }

@@ -57,19 +57,21 @@ impl Pool {
         self.room.notify_all();
         drop(board);
         let error = || JobError::Broken { cause: cause.to_owned() };
+        let mut callbacks = Vec::new();
         for (load, items) in loads {
             match load {
                 LoadEnd::Claimed(mut load) => {
-                    let callbacks = load.claim(0).and_then(|claim| claim.fail_quietly(error(), Some(&Ended(self))));
-                    self.callbacks.take(callbacks);
+                    let claim = load.claim(0);
+                    callbacks.extend(claim.and_then(|claim| claim.fail_quietly(error(), Some(&Ended(self)))));
                 }
                 LoadEnd::Waiting(parcel) => {
-                    for claim in items.iter().filter_map(|&item| parcel.job(item).claim()) {
-                        self.callbacks.take(claim.fail_quietly(error(), Some(&Ended(self))));
-                    }
+                    let claims = items.iter().filter_map(|&item| parcel.job(item).claim());
+                    callbacks.extend(claims.filter_map(|claim| claim.fail_quietly(error(), Some(&Ended(self)))));
                 }
             }
         }
+        // The loads are gone, so that it is the callback thread which lets go of the jobs last.
+        callbacks.into_iter().for_each(|callbacks| self.callbacks.take(Some(callbacks)));
         self.lock().clearing -= 1;
     }
 
