@@ -48,8 +48,9 @@
 //!
 //! * What `main` has done: a logger, a `OnceLock`, a changed environment variable is absent in a worker.
 //! * `std::env::args`: a worker has none of the program's.
-//! * The message of a stack overflow: it ends the worker by `SIGSEGV`, because the handler that prints it is installed
-//!   by the standard library on the way to `main`.
+//! * The message of a stack overflow: it ends the worker by `SIGSEGV`, because the handler that prints it is installed by the
+//!   standard library on the way to `main`. Only a worker of [`StartMethod::Fork`] has it from the program, and ends by
+//!   `SIGABRT`.
 //!
 //! The standard library does not promise what works before `main`. What the hook leans on is tested on every change:
 //! environment, threads, panics and their handling, allocation, input and output.
