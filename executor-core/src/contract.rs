@@ -19,7 +19,8 @@
 //! 2. The job's body, and the drop of everything that the job captured, happen before any thread sees its future done.
 //!    A cancelled job's captures are dropped before that too.
 //! 3. Counts in [`Stats`](crate::Stats) include a job before any thread sees its future done.
-//! 4. Callbacks run after that, on the thread that ended or cancelled the job, in the order in which they were added. After
+//! 4. Callbacks run after that, on the thread that ended or cancelled the job, or, where jobs run in other
+//!    processes, on one thread of the pool's, in the order in which they were added. After
 //!    `cancel` has answered true, they have run.
 //! 5. What an awaiting task or a waiting thread does after it was woken happens after the job's end.
 //!

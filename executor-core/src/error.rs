@@ -184,9 +184,7 @@ impl fmt::Display for At<'_> {
     }
 }
 
-/// What a panicking job threw, kept for [`JobError::resume`]. Empty, as the default is, if the panic came from another
-/// process.
-#[derive(Default)]
+/// What a panicking job threw, kept for [`JobError::resume`]. Empty if the panic came from another process.
 pub struct PanicPayload(Mutex<Option<Box<dyn Any + Send>>>);
 
 impl PanicPayload {

@@ -153,8 +153,8 @@ impl<T: 'static> JobFuture<T> {
         self.handle().kill()
     }
 
-    /// Calls `callback` with the outcome when the job is done: on the thread that ended or cancelled it, or here and
-    /// now if it is done. A panic in it is caught.
+    /// Calls `callback` with the outcome when the job is done, on the thread that [`JobHandle::on_done`] names. A panic in it is
+    /// caught.
     pub fn on_done(self, callback: impl FnOnce(Result<T, JobError>) + Send + 'static) -> JobHandle {
         let handle = self.handle();
         self.job().hang(Waiter::Callback(

@@ -102,6 +102,7 @@ impl JobHandle {
     }
 
     /// Calls `callback` when the job is done: on the thread that ended or cancelled it, or here and now if it is done.
+    /// Where jobs run in other processes, one thread of the pool's stands for those that end there.
     /// Callbacks run in the order in which they were added; a panic in one is caught and concerns no other.
     pub fn on_done(&self, callback: impl FnOnce(&JobHandle) + Send + 'static) {
         self.job.hang(Waiter::Callback(self.job.item(), Box::new(move |job| callback(&JobHandle::new(job.clone())))));

@@ -184,12 +184,6 @@ impl JobRef {
         self.record().bells.nudge();
     }
 
-    /// True if the two are one job.
-    #[must_use]
-    pub fn is_same(&self, other: &JobRef) -> bool {
-        self.id() == other.id()
-    }
-
     /// Rings the threads that wait for the job, which is done, if `waited`. What is left is code of the user's, and so is
     /// the report of a failure that nobody reads.
     pub(crate) fn ring_threads(self, waited: bool) -> Option<Callbacks> {

@@ -8,7 +8,8 @@ pub struct Stats {
     pub workers: usize,
     /// Jobs that no worker has begun.
     pub queued: u64,
-    /// Jobs that a worker has begun and not ended, those between two attempts included.
+    /// Jobs that a worker has begun and not ended, those between two attempts included. A worker that waits for a job and runs it
+    /// meanwhile has two, so that there may be more than workers.
     pub running: u64,
     /// Jobs that ended well.
     pub finished: u64,

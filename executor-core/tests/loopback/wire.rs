@@ -92,9 +92,7 @@ impl From<JobError> for Failure {
 impl From<Failure> for JobError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Panicked { job, message, location } => {
-                JobError::Panicked { job, message, location, payload: Default::default() }
-            }
+            Failure::Panicked { job, message, location } => JobError::panicked_elsewhere(job, message, location),
             Failure::Encode { what, cause } => JobError::Encode { what, cause: cause.into() },
             Failure::Decode { what, cause } => JobError::Decode { what, cause: cause.into() },
             Failure::RunLimit { job, limit } => JobError::RunLimit { job, limit },
