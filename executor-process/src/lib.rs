@@ -22,10 +22,10 @@
 //!
 //! # Guarantees
 //!
-//! * *Blame.* When a worker dies, the job that it ran ends as [`WorkerDied`](executor_core::JobError::WorkerDied), with pid and
-//!   cause; one that had ended and whose outcome was lost with it, as
-//!   [`OutcomeLost`](executor_core::JobError::OutcomeLost); what it had not begun runs elsewhere, and nobody notices. Nothing that
-//!   has begun is run twice, unless its retries allow it.
+//! * *Blame.* When a worker dies, it costs one job: the one that it ran ends as
+//!   [`WorkerDied`](executor_core::JobError::WorkerDied), with pid and cause; or, if the worker was hit just while it passed an outcome
+//!   on, that job ends as [`OutcomeLost`](executor_core::JobError::OutcomeLost). What had ended before is told, what had not begun
+//!   runs elsewhere, and nobody notices. Nothing that has begun is run twice, unless its retries allow it.
 //! * *Cancel, kill, run limit.* A cancel is decided at once, also for a job that was sent to a worker and has not begun. A kill and a run
 //!   limit end exactly one job: its worker is replaced.
 //! * *Order.* Jobs of one priority are sent in the order of their submits; with one worker they also begin so. After 16 jobs

@@ -1,4 +1,4 @@
-//! Workers that are killed at random under load: every job ends, none runs twice, and no more are blamed than were killed.
+//! Workers that are killed at random under load: every job ends, none runs twice, and no more are lost than there were kills.
 //!
 //! `EXECUTOR_STORM_SECONDS` makes each storm longer than 2 s, and `EXECUTOR_STORM_SEED` repeats one.
 #![expect(clippy::print_stdout, reason = "a storm tells what it did")]
@@ -136,7 +136,7 @@ fn storm(method: StartMethod, name: &str) {
     let stats = pool.stats();
     let text = format!("seed {seed}, {method:?}: {kills} kills, {tally:?}, {stats:?}");
     println!("{text}");
-    assert!(kills > 0 && tally.died <= kills, "{text}");
+    assert!(kills > 0 && tally.died + tally.lost <= kills, "{text}: a kill costs one job");
     assert_eq!((stats.queued, stats.running, stats.cancelled), (0, 0, 0), "{text}");
     assert_eq!((stats.finished, stats.failed), (tally.finished + 1, tally.died + tally.lost), "{text}");
     assert!(stats.worker_restarts <= kills, "{text}");

@@ -121,6 +121,7 @@ impl Dispatcher {
     pub(super) fn died(&mut self, ticket: Ticket, exit: Exit) {
         let Some(worker) = self.place_of(ticket) else { return };
         self.hear_out(worker);
+        self.recover(worker);
         let member = &mut self.members[worker];
         let (was_ready, was_leaving) =
             member.present().map_or((false, false), |present| (present.is_ready, present.is_leaving));
@@ -145,6 +146,14 @@ impl Dispatcher {
                 return self.members[worker].silence(&self.poll);
             }
         }
+    }
+
+    /// Takes in what a worker had not sent when it ended.
+    fn recover(&mut self, worker: usize) {
+        let Some(present) = self.members[worker].present() else { return };
+        let (mut told, mut outputs) = (Vec::new(), Outputs::default());
+        present.lane.recover(&mut |report| told.push(Told::of(report, &mut outputs)));
+        self.take_in(worker, told, outputs);
     }
 
     /// Frees the place of a worker, and sees to what it had.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::time::{ClockId, clock_gettime};
 
-use crate::bell::{Bell, Ring};
+use crate::bell::Bell;
 use crate::board::Desk;
 use crate::load::Key;
 use crate::start::{Ticket, Worker};
@@ -23,9 +23,6 @@ const WINDOW_MIN: u32 = 2;
 
 /// After so long without news from a worker its job counts as long. A worker keeps its outcomes back for 1 ms at most.
 const LONG: Duration = Duration::from_millis(5);
-
-/// How long outcomes that a worker keeps are waited for before its doomed job is killed with them.
-const DOOM_PATIENCE: Duration = Duration::from_millis(20);
 
 /// One worker, or the place for one.
 #[derive(Default)]
@@ -87,7 +84,6 @@ struct Limit {
 struct Doomed {
     place: Place,
     item: u16,
-    patience_ends: Instant,
 }
 
 impl Present {
@@ -196,14 +192,11 @@ impl Member {
     }
 
     /// A job of this worker is to be ended by force.
-    pub(super) fn doom(&mut self, place: Place, item: u16, desk: &Desk) {
-        self.doomed = Some(Doomed { place, item, patience_ends: Instant::now() + DOOM_PATIENCE });
-        if let Some(ear) = &desk.ear {
-            ear.ring(Ring::Owner);
-        }
+    pub(super) fn doom(&mut self, place: Place, item: u16) {
+        self.doomed = Some(Doomed { place, item });
     }
 
-    /// Kills the process, if it has a doomed job that still runs, and nothing else to lose.
+    /// Kills the process, if it has a doomed job that still runs.
     pub(super) fn execute(&mut self, desk: &Desk) {
         let Some(doomed) = self.doomed else { return };
         let (Some(page), State::Present(present)) = (&desk.page, &self.state) else {
@@ -218,17 +211,12 @@ impl Member {
             }
             return;
         }
-        let is_last =
-            desk.frames.front().is_some_and(|frame| frame.place == doomed.place && frame.received == doomed.item);
-        if is_last || Instant::now() >= doomed.patience_ends {
-            present.kill();
-        }
+        present.kill();
     }
 
     /// When something must be looked at that tells nothing by itself.
     pub(super) fn next_look(&self) -> Option<Instant> {
-        let limits = self.limits.iter().map(|limit| limit.look);
-        limits.chain(self.doomed.map(|doomed| doomed.patience_ends)).min()
+        self.limits.iter().map(|limit| limit.look).min()
     }
 
     /// Sends what waits, as far as there is room.

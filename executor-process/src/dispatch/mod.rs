@@ -18,8 +18,8 @@
 //! # Ending one job by force
 //!
 //! A worker can only be killed whole. So that exactly one job ends with it, everything that it has not begun is taken back
-//! first; then its [ear](crate::worker) is rung, which tells the outcomes that it keeps; and when all but the doomed job's are here
-//! and the page says that this job still runs, the process is killed. If the job ended in between, nothing is.
+//! first; and if the page says that this job still runs, the process is killed. What it had ended and not yet sent is found in its
+//! [journal](crate::wire). If the job ended in between, nothing is killed.
 
 mod assign;
 mod death;
@@ -159,8 +159,7 @@ impl Dispatcher {
         }
         for doom in std::mem::take(&mut board.dooms) {
             board.take_unbegun(doom.worker);
-            let desk = &board.desks[doom.worker];
-            self.members[doom.worker].doom(doom.place, doom.item, desk);
+            self.members[doom.worker].doom(doom.place, doom.item);
         }
         for (member, desk) in self.members.iter_mut().zip(&board.desks) {
             member.execute(desk);

@@ -8,8 +8,8 @@
 //!
 //! A worker that died may have told much that was not read yet. So the owner drains until the answer is
 //! [`Drained::Ended`], or, if the exit status is known already, [`Drained::Dry`]: whatever the worker wrote is there by
-//! then, and the end of the socket may never come, if a program that a job started has inherited it. Then, and not
-//! before, `verdicts` tells what became of the frames that were open.
+//! then, and the end of the socket may never come, if a program that a job started has inherited it. Then `recover` gives
+//! what it had not sent, and behind that `verdicts` tells what became of the frames that were open.
 //!
 //! A write to a worker that is gone is no error: what waits is forgotten, and the reading end tells the rest.
 
@@ -19,6 +19,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use crate::wire::incoming::{Filled, Then};
+use crate::wire::journal::frames;
 use crate::wire::order::{put_order, put_run, run_bytes};
 use crate::wire::outgoing::{Outgoing, Written, widen};
 use crate::wire::report::Reports;
@@ -89,6 +90,9 @@ pub(crate) trait Lane: Send {
     ///
     /// If the worker told nonsense; what was given before it is good. Else those of the system.
     fn drain(&mut self, sink: &mut dyn FnMut(Report<'_>)) -> Result<Drained, LaneError>;
+
+    /// Gives `sink` what a worker that has died had not sent. To be asked once, behind the last drain.
+    fn recover(&mut self, sink: &mut dyn FnMut(Report<'_>));
 
     /// What becomes readable when there is something to drain.
     fn pollable_fd(&self) -> BorrowedFd<'_>;
@@ -210,6 +214,25 @@ impl Lane for SocketLane {
                 // The worker died with orders unread. All that it told comes before this.
                 Err(error) if is_gone(&error) => return Ok(Drained::Ended),
                 Err(error) => return Err(LaneError::Io(error)),
+            }
+        }
+    }
+
+    fn recover(&mut self, sink: &mut dyn FnMut(Report<'_>)) {
+        let frames = frames(self.page.journal());
+        let mut source = &frames[..];
+        let mut reports = Reports::new(self.frame_bytes_max);
+        // A worker that wrote over its journal has told what came before.
+        while matches!(reports.incoming.fill(&mut source, usize::MAX), Ok(Filled { bytes: 1.., .. })) {
+            while let Ok(Some(report)) = reports.next() {
+                if self.window.is_known(&report) {
+                    continue;
+                }
+                match self.window.note(&report, &self.page) {
+                    Ok(true) => sink(report),
+                    Ok(false) => {}
+                    Err(_) => return,
+                }
             }
         }
     }

@@ -7,7 +7,10 @@ use std::os::fd::OwnedFd;
 use crate::sync::atomic::AtomicU64;
 
 /// The three words at the front, and two slots, so that a model comes to use one again.
-pub(crate) const WORDS: usize = 5;
+pub(crate) const PAGE_WORDS: usize = 5;
+
+/// There is no journal: nobody reads it while somebody writes.
+pub(crate) const WORDS: usize = PAGE_WORDS;
 
 #[derive(Debug)]
 pub(crate) struct Region(Vec<AtomicU64>);

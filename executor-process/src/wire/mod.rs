@@ -19,6 +19,7 @@
 //! * [`options`], [`order`] and [`report`]: the frames to the worker and those from it, as types.
 //! * [`incoming`] and [`outgoing`]: bytes to pieces, and pieces to bytes.
 //! * [`page`] with [`word`], [`region`] and [`verdict`]: the shared page, and what it tells of a worker that died.
+//! * [`journal`]: outcomes that were not sent yet, where a death does not reach them.
 //! * [`window`]: the frames that a worker has not passed. [`lane`]: the owner's end. [`port`]: the worker's end.
 //!
 //! Both processes run the same executable, so there is one version of all this, and the handshake proves it. Bytes that
@@ -47,6 +48,8 @@ mod region;
 mod verdict;
 mod word;
 
+mod journal;
+
 mod lane;
 mod port;
 mod window;
@@ -59,7 +62,7 @@ mod loom;
 mod tests;
 
 /// The version of the frames and of the page. Whoever changes either raises it.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// How long the body of a frame may be, unless the pool says otherwise: 4 GiB, which holds the largest payloads that
 /// anybody sends in one piece, and is far below what a length of random bytes says.
@@ -78,6 +81,7 @@ pub(crate) const ITEMS_MAX: u16 = u16::MAX;
 
 pub(crate) use error::{FrameError, LaneError, PushError};
 pub(crate) use incoming::Payload;
+pub(crate) use journal::Journal;
 pub(crate) use lane::{Drained, Flushed, Lane, SocketLane};
 pub(crate) use options::ItemOptions;
 pub(crate) use order::{Assigned, Item, Order, Setup};

@@ -68,6 +68,7 @@
 //! | claim | `i + 1` | the same | *claimed*: none of its code has run, so it may run elsewhere |
 //! | enter, or in the job | `i + 1` | Running(i) | *blamed* |
 //! | leave | `i + 1` | Ended(i) | *lost*: it ended, and its outcome went with the worker |
+//! | the outcome is in the journal, or sent | `i + 1` | Ended(i) | *told*: the owner finds it |
 //!
 //!   A worker runs one item at a time, and there is one status, so at most one item is blamed, and none is blamed
 //!   that had not been entered. The one error is on the cautious side: a worker that is killed from outside between the
@@ -87,7 +88,7 @@
 use std::ops::Range;
 
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::wire::region::{Region, WORDS};
+use crate::wire::region::{PAGE_WORDS, Region};
 use crate::wire::word::{Activity, SLOT_BITS, SlotWord};
 use crate::wire::{Place, Verdict};
 
@@ -104,7 +105,7 @@ const FIRST_SLOT: usize = LAYOUT[3];
 
 /// How many frames of a lane may be open at once: what is left of the page. A window of 512 jobs in flight was the widest
 /// that gained anything, and frames hold many.
-pub(crate) const SLOTS: u16 = (WORDS - FIRST_SLOT) as u16;
+pub(crate) const SLOTS: u16 = (PAGE_WORDS - FIRST_SLOT) as u16;
 const _: () = assert!(SLOTS < 1 << SLOT_BITS, "a slot fits the status word");
 
 /// Asks whatever item runs, and every later one, to stop.
@@ -131,7 +132,12 @@ impl Page {
         Page { region }
     }
 
-    /// The word at an index below [`WORDS`].
+    /// The words behind the page, for outcomes that the worker keeps back.
+    pub(crate) fn journal(&self) -> &[AtomicU64] {
+        &self.region[PAGE_WORDS..]
+    }
+
+    /// The word at an index below [`PAGE_WORDS`].
     fn word(&self, index: usize) -> &AtomicU64 {
         &self.region[index]
     }

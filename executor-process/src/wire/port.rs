@@ -1,8 +1,8 @@
 //! [`PortReader`] and [`PortWriter`]: the worker's end of a lane.
 //!
 //! Both block, and so they have two rules to keep. The worker flushes before it blocks in a read, since the owner may
-//! wait for what it has not told. And it flushes before a job that may take long, since what is told stays here if the
-//! job takes the worker with it. The owner never blocks, so neither does a worker for ever.
+//! wait for what it has not told. And it flushes when the writer says that it is full, since what the journal has no room
+//! for goes with the worker if the next job takes it away. The owner never blocks, so neither does a worker for ever.
 //!
 //! The halves are apart, so that a thread that watches for orders to stop can have the one, and several threads can share the
 //! other behind a lock.
@@ -17,7 +17,7 @@ use crate::wire::incoming::Then;
 use crate::wire::order::Orders;
 use crate::wire::outgoing::{Outgoing, widen};
 use crate::wire::report::{Outcome, done_head, put_progress, put_ready};
-use crate::wire::{ErrorKind, FRAME_BYTES_MIN, FrameError, Order, Place, Text, VERSION, agreed_frame_bytes};
+use crate::wire::{ErrorKind, FRAME_BYTES_MIN, FrameError, Journal, Order, Place, Text, VERSION, agreed_frame_bytes};
 
 /// From so many bytes on the writer wants to be flushed: fewer calls than this saves cost nothing any more.
 const FLUSH_BYTES: usize = 64 << 10;
@@ -27,13 +27,18 @@ const FLUSH_BYTES: usize = 64 << 10;
 /// # Errors
 ///
 /// Those of the system.
-pub(crate) fn open_port(socket: UnixStream, frame_bytes_max: u64) -> io::Result<(PortReader, PortWriter)> {
+pub(crate) fn open_port(
+    socket: UnixStream,
+    journal: Journal,
+    frame_bytes_max: u64,
+) -> io::Result<(PortReader, PortWriter)> {
     socket.set_nonblocking(false)?;
     widen(&socket);
     let frame_bytes_max = agreed_frame_bytes(frame_bytes_max);
     let socket = Arc::new(socket);
     let reader = PortReader { socket: Arc::clone(&socket), orders: Orders::new(frame_bytes_max) };
-    Ok((reader, PortWriter { socket, outgoing: Outgoing::default(), open: None, frame_bytes_max }))
+    let outgoing = Outgoing::default();
+    Ok((reader, PortWriter { socket, outgoing, journal, is_unkept: false, open: None, frame_bytes_max }))
 }
 
 /// What the owner says.
@@ -91,6 +96,10 @@ struct OpenDone {
 pub(crate) struct PortWriter {
     socket: Arc<UnixStream>,
     outgoing: Outgoing,
+    /// What waits, where the owner finds it if this process dies.
+    journal: Journal,
+    /// The journal has not all of it.
+    is_unkept: bool,
     open: Option<OpenDone>,
     frame_bytes_max: u64,
 }
@@ -128,7 +137,9 @@ impl PortWriter {
             open.outcomes += 1;
             open.body_bytes += bytes;
             open.busy_ns = open.busy_ns.saturating_add(u32::try_from(busy_ns).unwrap_or(u32::MAX));
+            let before = self.outgoing.buffer().len();
             outcome.put(&mut self.outgoing);
+            self.keep(place, item, bytes, busy_ns, before);
         }
     }
 
@@ -141,6 +152,7 @@ impl PortWriter {
             self.begin(place, 0);
         }
         self.close(true);
+        self.is_unkept |= !self.journal.add(done_head(place, 0, 0, 0, 0, true).to_bytes(), &[]);
     }
 
     /// Tells how far a running item is.
@@ -149,9 +161,9 @@ impl PortWriter {
         put_progress(&mut self.outgoing, place, item, done, total);
     }
 
-    /// True if so much waits that it had better be sent.
+    /// True if so much waits that it had better be sent, before anything else runs.
     pub(crate) fn is_full(&self) -> bool {
-        self.outgoing.waiting_bytes() >= FLUSH_BYTES
+        self.is_unkept || self.outgoing.waiting_bytes() >= FLUSH_BYTES
     }
 
     /// Sends what waits, and waits until it is sent.
@@ -162,6 +174,8 @@ impl PortWriter {
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.close(false);
         let _ = self.outgoing.write_to(self.socket.as_fd())?;
+        self.journal.clear();
+        self.is_unkept = false;
         Ok(())
     }
 
@@ -191,6 +205,16 @@ impl PortWriter {
                 Outcome::Error { kind: ErrorKind::Encode, what: "the output".into(), cause: error.to_string().into() }
             }
         }
+    }
+
+    /// Keeps the outcome that is in the buffer from `begin` on where a death does not reach it.
+    #[inline]
+    fn keep(&mut self, place: Place, item: u16, bytes: u64, busy_ns: u64, begin: usize) {
+        let head = done_head(place, item, 1, bytes, u32::try_from(busy_ns).unwrap_or(u32::MAX), false);
+        let piece = &self.outgoing.buffer()[begin..];
+        // A large output is not in the buffer; it is sent at once.
+        let is_whole = piece.len() as u64 == bytes;
+        self.is_unkept |= !is_whole || !self.journal.add(head.to_bytes(), piece);
     }
 
     /// Begins a frame of outcomes, whose head is written when it is closed.

@@ -1,5 +1,5 @@
 #![expect(unsafe_code, reason = "memory that two processes share is mapped and looked at by address")]
-//! [`Region`]: the memory of a shared page.
+//! [`Region`]: the memory of a shared page and of a journal.
 //!
 //! It is a file without a name, made by the owner, mapped by both, and gone with the last of them. Its size is sealed
 //! before anybody maps it, so that no access can fall behind its end. All that is ever read from it are atomic words: a
@@ -20,11 +20,15 @@ use nix::sys::mman::{MapFlags, MmapAdvise, ProtFlags, madvise, mmap, munmap};
 use nix::sys::stat::fstat;
 use nix::unistd::ftruncate;
 
-/// How many words a region has: 4096 bytes, the smallest page of any machine we run on.
-pub(crate) const WORDS: usize = 512;
+/// How many words at the front are the shared page: 4096 bytes, the smallest page of any machine we run on.
+pub(crate) const PAGE_WORDS: usize = 512;
+
+/// How many words a region has. What is behind the page is the journal: as much as a worker tells at once. What of it nobody has
+/// written to takes no memory.
+pub(crate) const WORDS: usize = 8 << 10;
 
 const BYTES: NonZeroUsize = NonZeroUsize::new(WORDS * size_of::<AtomicU64>()).expect("a region is not empty");
-const FILE_BYTES: i64 = 4096;
+const FILE_BYTES: i64 = 64 << 10;
 const _: () = assert!(BYTES.get() == FILE_BYTES as usize);
 const _: () = assert!(size_of::<AtomicU64>() == size_of::<u64>() && align_of::<AtomicU64>() <= 4096);
 
@@ -62,7 +66,7 @@ impl Region {
     pub(crate) fn map(file: OwnedFd) -> io::Result<Region> {
         let no_region = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
         if fstat(&file)?.st_size != FILE_BYTES {
-            return Err(no_region("the descriptor that was given as the shared page has another size than a page"));
+            return Err(no_region("the descriptor that was given as the shared page has another size"));
         }
         let seals = SealFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GET_SEALS)?);
         if !seals.contains(SealFlag::F_SEAL_SHRINK) {

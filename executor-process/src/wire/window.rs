@@ -92,6 +92,19 @@ impl Window {
         }
     }
 
+    /// True if a report out of the journal was read from the socket before.
+    pub(crate) fn is_known(&self, report: &Report<'_>) -> bool {
+        let (Report::Outcome { place, .. } | Report::Done { place, .. } | Report::Progress { place, .. }) = *report
+        else {
+            return true;
+        };
+        match (self.open.front(), report) {
+            (Some(open), &Report::Outcome { item, .. }) if open.place == place => item < open.received,
+            (Some(open), _) => place.is_before(open.place),
+            (None, _) => true,
+        }
+    }
+
     /// What the death of the worker did to each open frame, the oldest first. Each is closed.
     pub(crate) fn close(&mut self, page: &Page) -> Vec<(Place, Verdict)> {
         let verdict = |open: Open| (open.place, page.verdict(open.place, open.items, open.received));

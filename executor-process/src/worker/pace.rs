@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 /// How long outcomes may wait for others to go with them. A write costs some µs, so that it is a small part of the time.
 const GATHER: Duration = Duration::from_micros(50);
 
-/// A job whose like took less than this is not worth a write before it. One that takes longer, or is not known, is: it may end
-/// the worker, and what is kept back then is lost.
+/// A job whose like took less than this is not worth a write before it. One that takes longer, or is not known, is: whoever waits
+/// for what is kept back should not wait for that job.
 const SHORT_NS: u64 = 20_000;
 
 /// Of so many types of jobs it is known how long they take: more than any program has.

@@ -16,7 +16,8 @@ use super::station::Station;
 use crate::bell::Bell;
 use crate::sys;
 use crate::wire::{
-    Assigned, ErrorKind, FRAME_BYTES_MAX, Order, Outcome, Page, Place, PortReader, Region, Setup, VERSION, open_port,
+    Assigned, ErrorKind, FRAME_BYTES_MAX, Journal, Order, Outcome, Page, Place, PortReader, Region, Setup, VERSION,
+    open_port,
 };
 
 /// The code with which a worker exits that does not understand its owner.
@@ -41,9 +42,10 @@ pub(super) fn serve(start: WorkerStart) -> ! {
 fn begin(start: WorkerStart) -> std::io::Result<(PortReader, Arc<Station>)> {
     let mut fds = start.fds.into_iter();
     let mut next = || fds.next().ok_or_else(|| std::io::Error::other("a descriptor is missing"));
-    let page = Page::new(Region::map(next()?)?);
+    let page = Arc::new(Page::new(Region::map(next()?)?));
     let ear = Bell::from_fd(next()?);
-    let (reader, writer) = open_port(UnixStream::from(start.channel), FRAME_BYTES_MAX)?;
+    let (reader, writer) =
+        open_port(UnixStream::from(start.channel), Journal::new(Arc::clone(&page)), FRAME_BYTES_MAX)?;
     Ok((reader, Arc::new(Station::new(page, writer, ear))))
 }
 

@@ -1,7 +1,7 @@
 //! [`Station`]: what the threads of a worker share, and what a job reaches its owner through.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use executor_core::backend::{Control, Guests, JobRef};
 
@@ -10,7 +10,7 @@ use crate::wire::{Activity, Page, Place, PortWriter};
 
 /// What the threads of a worker share.
 pub(super) struct Station {
-    pub(super) page: Page,
+    pub(super) page: Arc<Page>,
     writer: Mutex<PortWriter>,
     /// Rung by the owner, and by the worker itself.
     pub(super) ear: Bell,
@@ -21,7 +21,7 @@ pub(super) struct Station {
 }
 
 impl Station {
-    pub(super) fn new(page: Page, writer: PortWriter, ear: Bell) -> Self {
+    pub(super) fn new(page: Arc<Page>, writer: PortWriter, ear: Bell) -> Self {
         Station {
             page,
             writer: Mutex::new(writer),

@@ -11,8 +11,8 @@ use crate::wire::order::{Orders, put_order, put_run, run_bytes};
 use crate::wire::outgoing::{Bytes, Outgoing, SHARE_BYTES};
 use crate::wire::report::Reports;
 use crate::wire::{
-    Assigned, ErrorKind, FRAME_BYTES_MAX, FRAME_BYTES_MIN, FrameError, Item, ItemOptions, Order, Outcome, Place,
-    PushError, Report, Setup, VERSION, open_port,
+    Assigned, ErrorKind, FRAME_BYTES_MAX, FRAME_BYTES_MIN, FrameError, Item, ItemOptions, Journal, Order, Outcome,
+    Page, Place, PushError, Region, Report, Setup, VERSION, open_port,
 };
 
 /// Gives its bytes in reads of at most so many.
@@ -23,6 +23,11 @@ impl Read for Drops<'_> {
         let bytes = self.1.min(room.len());
         self.0.read(&mut room[..bytes])
     }
+}
+
+/// Nobody looks at it.
+fn journal() -> Journal {
+    Journal::new(Arc::new(Page::new(Region::create().expect("there is memory").0)))
 }
 
 /// True once there is nothing more.
@@ -116,7 +121,7 @@ pub(super) fn some_orders(longest: usize) -> (Vec<u8>, Vec<Order<'static>>) {
 
 /// Reports of every kind, likewise.
 pub(super) fn some_reports(longest: usize) -> (Vec<u8>, Vec<Report<'static>>) {
-    let (_, mut writer) = open_port(UnixStream::pair().unwrap().0, FRAME_BYTES_MAX).unwrap();
+    let (_, mut writer) = open_port(UnixStream::pair().unwrap().0, journal(), FRAME_BYTES_MAX).unwrap();
     let mut expected = Vec::new();
     for failure in [None, Some(""), Some("no database")] {
         writer.ready(u128::MAX / 7, failure);
@@ -221,7 +226,7 @@ fn a_frame_that_is_too_long_is_not_read() {
 #[test]
 fn outcomes_go_to_the_next_frame_when_one_is_full() {
     let limit = FRAME_BYTES_MIN;
-    let (_, mut writer) = open_port(UnixStream::pair().unwrap().0, limit).unwrap();
+    let (_, mut writer) = open_port(UnixStream::pair().unwrap().0, journal(), limit).unwrap();
     let place = Place { slot: 0, sequence: 1 };
     let output = |bytes| Outcome::Output { failed: false, bytes: vec![1; bytes].into() };
     for item in 0..5 {

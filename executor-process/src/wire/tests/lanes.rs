@@ -11,17 +11,17 @@ use super::{Dice, narrow, owned_report};
 use crate::wire::outgoing::Bytes;
 use crate::wire::page::SLOTS;
 use crate::wire::{
-    Activity, Assigned, Drained, FRAME_BYTES_MAX, Flushed, FrameError, Item, ItemOptions, Lane, LaneError, Order,
-    Outcome, Page, Place, PortReader, PortWriter, PushError, Region, Report, SocketLane, open_port,
+    Activity, Assigned, Drained, FRAME_BYTES_MAX, Flushed, FrameError, Item, ItemOptions, Journal, Lane, LaneError,
+    Order, Outcome, Page, Place, PortReader, PortWriter, PushError, Region, Report, SocketLane, open_port,
 };
 
 /// The two ends of a lane.
-fn pair(limit: u64, small: bool) -> (SocketLane, PortReader, PortWriter, Page) {
+fn pair(limit: u64, small: bool) -> (SocketLane, PortReader, PortWriter, Arc<Page>) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let (region, file) = Region::create().unwrap();
-    let page = Page::new(Region::map(file).unwrap());
+    let page = Arc::new(Page::new(Region::map(file).unwrap()));
     let lane = SocketLane::new(ours, Arc::new(Page::new(region)), limit).unwrap();
-    let (reader, writer) = open_port(theirs, limit).unwrap();
+    let (reader, writer) = open_port(theirs, Journal::new(Arc::clone(&page)), limit).unwrap();
     if small {
         narrow(&lane.pollable_fd());
         narrow(writer.socket());
@@ -267,7 +267,98 @@ fn a_worker_that_is_cut_off_inside_a_frame_has_ended() {
     std::io::Write::write_all(&mut writer.socket(), &bytes[..700]).unwrap();
     drop(writer);
     assert_eq!(drain_to_the_end(&mut lane), []);
-    assert_eq!(lane.verdicts()[0].1.lost, 0..1);
+    // But its outcome is not lost.
+    assert_eq!(recovered(&mut lane), [(place, 0)]);
+    assert_eq!(lane.verdicts()[0].1.lost, 1..1);
+}
+
+/// The outcomes of a worker that is dead, which it had not sent.
+fn recovered(lane: &mut SocketLane) -> Vec<(Place, u16)> {
+    let mut told = Vec::new();
+    lane.recover(&mut |report| {
+        if let Report::Outcome { place, item, .. } = report {
+            told.push((place, item));
+        }
+    });
+    told
+}
+
+#[test]
+fn what_a_worker_kept_back_is_found_when_it_is_dead() {
+    // However many of its outcomes it had sent.
+    for sent in 0..5 {
+        let (mut lane, reader, mut writer, page) = pair(FRAME_BYTES_MAX, false);
+        let first = lane.push_run(0, &[item(b"a"), item(b"b"), item(b"c")]).unwrap();
+        let second = lane.push_run(0, &[item(b"d"), item(b"e"), item(b"f")]).unwrap();
+        let items = [(first, 0), (first, 1), (first, 2), (second, 0), (second, 1)];
+        for (number, &(place, item)) in items.iter().enumerate() {
+            if number == sent {
+                writer.flush().unwrap();
+            }
+            assert!(page.begin(place, item, 0));
+            page.leave(place, item);
+            writer.outcome(place, item, Outcome::Output { failed: false, bytes: vec![item as u8; 9].into() }, 0);
+            if item == 2 {
+                writer.passed(place);
+            }
+        }
+        assert!(page.begin(second, 2, 0), "it dies in the sixth");
+        drop((reader, writer));
+        let told = drain_to_the_end(&mut lane).iter().filter(|report| matches!(report, Report::Outcome { .. })).count();
+        assert_eq!(told, sent);
+        assert_eq!(recovered(&mut lane), items[sent..]);
+        let verdicts = lane.verdicts();
+        assert_eq!(verdicts.len(), 1, "the first frame is passed");
+        assert_eq!((verdicts[0].1.lost.len(), verdicts[0].1.blamed), (0, Some(2)));
+    }
+}
+
+#[test]
+fn what_was_sent_and_not_yet_forgotten_counts_once() {
+    let (mut lane, _reader, mut writer, page) = pair(FRAME_BYTES_MAX, false);
+    let first = lane.push_run(0, &[item(b"a")]).unwrap();
+    let second = lane.push_run(0, &[item(b"b"), item(b"c")]).unwrap();
+    for (place, item) in [(first, 0), (second, 0)] {
+        assert!(page.begin(place, item, 0));
+        page.leave(place, item);
+        writer.outcome(place, item, Outcome::RunLimit, 0);
+        if place == first {
+            writer.passed(place);
+        }
+    }
+    // All of it reaches the owner, and the worker dies before it clears its journal.
+    let bytes = writer.take_bytes();
+    std::io::Write::write_all(&mut writer.socket(), &bytes).unwrap();
+    drop(writer);
+    let _ = lane.drain(&mut |_| ()).unwrap();
+    assert_eq!(recovered(&mut lane), []);
+    let verdicts = lane.verdicts();
+    assert!(verdicts.iter().all(|(_, verdict)| verdict.lost.is_empty() && verdict.blamed.is_none()));
+}
+
+#[test]
+fn a_journal_of_nonsense_costs_no_more_than_what_was_not_sent() {
+    let mut dice = Dice::new(11);
+    for _ in 0..200 {
+        let (mut lane, reader, mut writer, page) = pair(FRAME_BYTES_MAX, false);
+        let place = lane.push_run(0, &[item(b"a"), item(b"b"), item(b"c")]).unwrap();
+        for item in 0..3 {
+            assert!(page.begin(place, item, 0));
+            page.leave(place, item);
+            writer.outcome(place, item, Outcome::RunLimit, 0);
+            if item == 0 {
+                writer.flush().unwrap();
+            }
+        }
+        for _ in 0..1 + dice.below(3) {
+            let word = dice.below(20);
+            page.journal()[word].store(dice.next() >> dice.below(64), std::sync::atomic::Ordering::Relaxed);
+        }
+        drop((reader, writer));
+        let _ = drain_to_the_end(&mut lane);
+        let found = recovered(&mut lane).len();
+        assert_eq!(lane.verdicts()[0].1.lost.len(), 2 - found);
+    }
 }
 
 /// What the lane says of reports that no worker makes, with one frame of two items open, the first of them begun.
