@@ -24,6 +24,7 @@ pub use crate::job_ref::{Claim, JobRef};
 pub use crate::parcel::{Arrived, Callbacks, Landed, Parcel, RunOptions, Slice};
 pub use crate::registry::{Table, table};
 pub use crate::room::{Room, RoomTicket};
+pub use crate::row::RowClaim;
 pub use crate::run::{Ran, Retry, Tally};
 pub use crate::state::PoolId;
 pub use crate::task::{Task, closure_task};

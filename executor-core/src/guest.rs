@@ -13,7 +13,7 @@ use crate::job::Job;
 use crate::job_ref::{AnyCell, JobRef};
 use crate::options::JobOptions;
 use crate::panic::drop_quietly;
-use crate::parcel::{Arrived, Callbacks, Landed, RunOptions};
+use crate::parcel::{Arrived, Callbacks, Landed, RunOptions, Slice};
 use crate::payload::{JobPayload, Payload};
 use crate::record::Record;
 use crate::registry::JobEntry;
@@ -143,6 +143,15 @@ impl AnyCell for Batch {
 
     fn arrive(self: Arc<Self>, _: u32, _: Ticket, _: Arrived, _: &dyn Tally) -> Landed {
         Landed { retry: None, callbacks: None }
+    }
+
+    fn arrive_row(
+        &self,
+        _: &Arc<dyn AnyCell>,
+        _: &mut dyn Iterator<Item = (u32, Ticket, Slice)>,
+        _: &dyn Tally,
+    ) -> Vec<Callbacks> {
+        Vec::new()
     }
 
     fn learn(&self, _: u32, _: Duration) {}

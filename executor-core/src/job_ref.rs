@@ -9,7 +9,7 @@ use crate::bells::Waiter;
 use crate::cell::{State, Ticket};
 use crate::error::JobError;
 use crate::options::Priority;
-use crate::parcel::{Arrived, Callbacks, Landed};
+use crate::parcel::{Arrived, Callbacks, Landed, Slice};
 use crate::record::Record;
 use crate::state::{JobId, JobState};
 
@@ -44,6 +44,15 @@ pub(crate) trait AnyCell: Send + Sync {
 
     /// Ends an attempt of the job that `ticket` opens, which ran elsewhere.
     fn arrive(self: Arc<Self>, index: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally) -> Landed;
+
+    /// Ends jobs that ran elsewhere and were counted, each with its output. `this` is the cell itself. See
+    /// [`RowClaim::arrive`](crate::row::RowClaim::arrive).
+    fn arrive_row(
+        &self,
+        this: &Arc<dyn AnyCell>,
+        row: &mut dyn Iterator<Item = (u32, Ticket, Slice)>,
+        tally: &dyn Tally,
+    ) -> Vec<Callbacks>;
 
     /// Takes in how long some jobs of a chunk took elsewhere.
     fn learn(&self, _items: u32, _took: Duration) {}

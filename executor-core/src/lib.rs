@@ -108,6 +108,7 @@ mod payload;
 mod record;
 mod register;
 mod room;
+mod row;
 mod run;
 mod single;
 mod submission;

@@ -11,6 +11,7 @@ use crate::error::JobError;
 use crate::job_ref::{AnyCell, JobRef};
 use crate::options::Priority;
 use crate::registry::JobEntry;
+use crate::row::RowClaim;
 
 /// Jobs of one type, encoded: one submitted job, or a chunk of a map. What a backend that runs jobs elsewhere gets in
 /// place of the jobs; see [`Task::into_parcel`](crate::backend::Task::into_parcel).
@@ -52,6 +53,10 @@ impl Parcel {
         ends: Box<[usize]>,
     ) -> Self {
         Parcel { cell, entry, arguments: Arguments::Many(bytes, ends) }
+    }
+
+    pub(crate) fn cell(&self) -> &Arc<dyn AnyCell> {
+        &self.cell
     }
 
     pub(crate) fn record(&self) -> &crate::record::Record {
@@ -168,6 +173,19 @@ impl Parcel {
         }
     }
 
+    /// Begins jobs in a row, from `first` on, all at once: the same as a [`claim`](JobRef::claim) each, at a part of the cost. What
+    /// somebody else has begun or withdrawn stays as it is.
+    ///
+    /// # Panics
+    ///
+    /// If there are no such items.
+    pub fn claim_row(self: &Arc<Self>, first: u32, items: u32) -> RowClaim {
+        let mut tickets = (first..first + items).map(|item| self.cell.begin(item));
+        let front = tickets.next().flatten();
+        let rest = tickets.collect();
+        RowClaim::new(Arc::clone(self), first, front, rest)
+    }
+
     /// Takes in how long some of its jobs took, so that the next chunks of the same map have the right length.
     pub fn learn(&self, items: u32, took: Duration) {
         self.cell.learn(items, took);
@@ -225,40 +243,45 @@ pub enum Arrived {
     Failed(JobError),
 }
 
-/// A part of a buffer that several outcomes share.
+/// A part of a buffer that several outcomes share. It is small, because each cell of a job has room for one.
 #[derive(Clone)]
 pub struct Slice {
     buffer: Arc<Vec<u8>>,
-    range: Range<usize>,
+    begin: u32,
+    /// Before `begin` if all of the buffer is meant, however long that is.
+    end: u32,
 }
 
 impl Slice {
-    /// The bytes of `buffer` in `range`.
+    /// The bytes of `buffer` in `range`. Beyond the first 4 GiB of it they are copied.
     ///
     /// # Panics
     ///
     /// If the buffer does not have them.
     #[must_use]
+    #[inline]
     pub fn new(buffer: Arc<Vec<u8>>, range: Range<usize>) -> Self {
         assert!(range.start <= range.end && range.end <= buffer.len(), "a slice lies in its buffer");
-        Slice { buffer, range }
+        match (u32::try_from(range.start), u32::try_from(range.end)) {
+            (Ok(begin), Ok(end)) => Slice { buffer, begin, end },
+            _ => buffer[range].to_vec().into(),
+        }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.buffer[self.range.clone()]
+        if self.begin > self.end { &self.buffer } else { &self.buffer[self.begin as usize..self.end as usize] }
     }
 }
 
 impl From<Vec<u8>> for Slice {
     fn from(bytes: Vec<u8>) -> Self {
-        let range = 0..bytes.len();
-        Slice { buffer: Arc::new(bytes), range }
+        Slice { buffer: Arc::new(bytes), begin: 1, end: 0 }
     }
 }
 
 impl fmt::Debug for Slice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slice").field("bytes", &self.range.len()).finish_non_exhaustive()
+        f.debug_struct("Slice").field("bytes", &self.bytes().len()).finish_non_exhaustive()
     }
 }
 

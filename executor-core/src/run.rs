@@ -122,7 +122,7 @@ impl<P: Payload> Attempt<P> {
 
     pub(crate) fn arrived(outcome: Arrived) -> Self {
         match outcome {
-            Arrived::Output { bytes, failed } => Attempt { stage: Stage::Bytes(Box::new(bytes)), failed },
+            Arrived::Output { bytes, failed } => Attempt { stage: Stage::Bytes(bytes), failed },
             Arrived::Failed(error) => Attempt::failed(error),
         }
     }
@@ -147,7 +147,7 @@ pub(crate) fn execute<P: Payload>(cell: &dyn AnyCell, payload: P) -> Attempt<P> 
     let encoded = P::encode_output(&value);
     drop_quietly(value);
     match encoded {
-        Ok(bytes) => Attempt { stage: Stage::Bytes(Box::new(bytes.into())), failed },
+        Ok(bytes) => Attempt { stage: Stage::Bytes(bytes.into()), failed },
         Err(error) => Attempt::failed(error),
     }
 }

@@ -8,9 +8,10 @@ use crate::cell::{Again, Cell, Stage, State, Ticket, Withdraw};
 use crate::error::JobError;
 use crate::job_ref::{AnyCell, Claim, JobRef};
 use crate::options::JobOptions;
-use crate::parcel::{Arrived, Callbacks, Landed};
+use crate::parcel::{Arrived, Callbacks, Landed, Slice};
 use crate::payload::Payload;
 use crate::record::{Details, Record};
+use crate::row::recount;
 use crate::run::{self, Attempt, Ran, Retry, Tally};
 use crate::state::JobId;
 use crate::unread;
@@ -149,6 +150,20 @@ impl<P: Payload> AnyCell for Single<P> {
             return Landed { retry: Some(retry), callbacks: None };
         }
         Landed { retry: None, callbacks: self.complete_quietly(ticket, attempt, Some(tally)) }
+    }
+
+    fn arrive_row(
+        &self,
+        this: &Arc<dyn AnyCell>,
+        row: &mut dyn Iterator<Item = (u32, Ticket, Slice)>,
+        tally: &dyn Tally,
+    ) -> Vec<Callbacks> {
+        let Some((_, ticket, output)) = row.next() else { return Vec::new() };
+        let waited = self.cell.finish(ticket, Stage::Bytes(output), false, |failed| recount(failed, tally));
+        if !waited && !self.cell.state().is_failed() {
+            return Vec::new();
+        }
+        JobRef::of_any(Arc::clone(this), 0).ring_threads(waited).into_iter().collect()
     }
 
     fn give_up(self: Arc<Self>, _: u32, ticket: Ticket, tally: &dyn Tally) -> Option<Callbacks> {

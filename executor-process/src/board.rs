@@ -118,6 +118,8 @@ pub(crate) struct Board {
     pub(crate) cancelled: u64,
     /// Jobs whose outcome has come and that have not ended yet.
     pub(crate) arriving: u64,
+    /// Jobs whose outcome has come, which are counted and whose futures are about to learn it.
+    pub(crate) landing: u64,
     pub(crate) restarts: u64,
     /// How many threads took out what waited, and are not done with ending it.
     pub(crate) clearing: usize,
@@ -271,8 +273,13 @@ impl Board {
 
     /// One item of the load has ended.
     pub(crate) fn end_item(&mut self, key: Key) {
+        self.end_items(key, 1);
+    }
+
+    /// Items of the load have ended.
+    pub(crate) fn end_items(&mut self, key: Key, items: u32) {
         let Some(load) = self.loads.get_mut(key) else { return };
-        load.open -= 1;
+        load.open -= items;
         if load.open == 0 {
             let was_queued = load.is_queued;
             // A parcel of which nothing is pending runs no code of the user's when it is dropped.
@@ -340,7 +347,7 @@ impl Board {
 
     /// True if nothing is left to be done.
     pub(crate) fn is_empty(&self) -> bool {
-        self.loads.is_empty() && self.arriving == 0 && self.clearing == 0
+        self.loads.is_empty() && self.arriving == 0 && self.landing == 0 && self.clearing == 0
     }
 
     /// True if what waits does not run any more.

@@ -57,6 +57,8 @@ pub(crate) struct Load {
     pub(crate) is_retry: bool,
     /// Its map wants to know how long the jobs take.
     pub(crate) is_of_map: bool,
+    /// No item of it is ever tried again.
+    is_single_attempt: bool,
     /// It was sent before one of a higher priority, because it had waited for long.
     pub(crate) is_due: bool,
     /// It has a key in the queue.
@@ -74,6 +76,7 @@ impl Load {
         let gone: BTreeSet<u32> = (0..items).filter(|&item| items > 1 && !parcel.is_pending(item)).collect();
         let open = items - gone.len() as u32;
         let parcel_is_of_map = parcel.is_of_map();
+        let is_single_attempt = parcel_is_of_map || parcel.options().is_none();
         let priority = parcel.priority();
         let options = parcel.options().map(|options| {
             Box::new(ItemOptions {
@@ -97,6 +100,7 @@ impl Load {
             fates: Vec::new(),
             is_retry: false,
             is_of_map: parcel_is_of_map,
+            is_single_attempt,
             is_due: false,
             is_queued: false,
         }
@@ -129,6 +133,11 @@ impl Load {
     /// What was decided about an item.
     pub(crate) fn fate(&self, item: u32) -> Option<Fate> {
         self.fates.iter().find(|(decided, _)| *decided == item).map(|(_, fate)| *fate)
+    }
+
+    /// True if nothing was decided about any item, and an item that has ended is not tried again.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.is_single_attempt && self.claims.is_empty() && self.fates.is_empty()
     }
 
     /// The right to end an item, which has begun.

@@ -3,6 +3,8 @@
 #![expect(unsafe_code, reason = "the stage is guarded by the state word, which the compiler cannot see")]
 
 use std::mem;
+use std::num::NonZero;
+use std::ptr::NonNull;
 
 use super::stage::{Again, Stage};
 use super::state::{Finish, State, Take, Withdraw};
@@ -28,7 +30,7 @@ unsafe impl<P: Payload> Sync for Cell<P> {}
 #[derive(Debug)]
 pub(crate) struct Ticket {
     /// The address of the cell, so that a ticket opens no other one.
-    cell: usize,
+    cell: NonZero<usize>,
 }
 
 impl<P: Payload> Cell<P> {
@@ -45,8 +47,8 @@ impl<P: Payload> Cell<P> {
         &self.state
     }
 
-    fn address(&self) -> usize {
-        std::ptr::from_ref(self).addr()
+    fn address(&self) -> NonZero<usize> {
+        NonNull::from(self).addr()
     }
 
     /// Puts `next` in the stage and gives what was there.

@@ -15,8 +15,7 @@ pub(crate) enum Stage<P: Payload> {
     /// What the job returned.
     Value(P::Output),
     /// What the job returned elsewhere, encoded. Whoever takes it decodes it, so that no user code runs where it arrived.
-    /// Boxed, so that a cell of a small job is small.
-    Bytes(Box<Slice>),
+    Bytes(Slice),
     /// Why there is no value. Boxed, so that a cell of a small job is small.
     Failed(Box<JobError>),
 }

@@ -11,10 +11,11 @@ use crate::error::JobError;
 use crate::job_ref::{AnyCell, JobRef};
 use crate::options::{JobOptions, Priority};
 use crate::panic::drop_quietly;
-use crate::parcel::{Arrived, Callbacks, Landed, Parcel};
+use crate::parcel::{Arrived, Callbacks, Landed, Parcel, Slice};
 use crate::payload::Payload;
 use crate::record::Record;
 use crate::registry::JobEntry;
+use crate::row::recount;
 use crate::run::{Attempt, Ran, Tally, execute};
 use crate::state::JobId;
 use crate::sync::atomic::{AtomicU32, Ordering};
@@ -254,6 +255,28 @@ impl<P: Payload> AnyCell for Chunk<P> {
 
     fn arrive(self: Arc<Self>, index: u32, ticket: Ticket, outcome: Arrived, tally: &dyn Tally) -> Landed {
         Landed { retry: None, callbacks: self.end_quietly(index, ticket, Attempt::arrived(outcome), Some(tally)) }
+    }
+
+    fn arrive_row(
+        &self,
+        this: &Arc<dyn AnyCell>,
+        row: &mut dyn Iterator<Item = (u32, Ticket, Slice)>,
+        tally: &dyn Tally,
+    ) -> Vec<Callbacks> {
+        let (mut callbacks, mut ended) = (Vec::new(), 0);
+        let mut ring = |index| callbacks.extend(JobRef::of_any(Arc::clone(this), index).ring_threads(true));
+        let mut last = 0;
+        for (index, ticket, output) in row {
+            let waited = self.cell(index).finish(ticket, Stage::Bytes(output), false, |failed| recount(failed, tally));
+            if waited || self.state(index).is_failed() {
+                ring(index);
+            }
+            (ended, last) = (ended + 1, index);
+        }
+        if ended > 0 && self.add_ended(ended) {
+            ring(last);
+        }
+        callbacks
     }
 
     fn learn(&self, items: u32, took: Duration) {

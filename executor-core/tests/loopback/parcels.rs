@@ -1,5 +1,6 @@
 //! What a parcel is and what becomes of its jobs, seen on a [`Shelf`].
 
+use std::cell::Cell;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -8,7 +9,7 @@ use std::task::{Context, Waker};
 use std::thread;
 use std::time::Duration;
 
-use executor_core::backend::{Arrived, Callbacks, Parcel, table};
+use executor_core::backend::{Arrived, Callbacks, Parcel, Tally, table};
 use executor_core::{
     AnyJob, Executor, JobError, JobHandle, JobOptions, JobState, MapOptions, Retries, current, job, on_unread_failure,
 };
@@ -275,4 +276,104 @@ fn every_job_has_its_number_in_the_table() {
     assert_eq!((future.result().unwrap(), other.result().unwrap()), (8, 4));
     assert_eq!(any.result().unwrap().get::<u64>().unwrap(), 10);
     assert!(table().entry(u32::MAX).is_none());
+}
+
+/// Counts the jobs that failed behind their counting.
+#[derive(Default)]
+struct Recount(Cell<u32>);
+
+impl Tally for Recount {
+    fn begun(&self) {
+        panic!("no job begins in its cell");
+    }
+
+    fn ended(&self, failed: bool) {
+        assert!(failed, "a row is counted as finished before");
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+/// Numbers one behind the other, as the codec has them, and where each ends.
+fn encoded(numbers: impl IntoIterator<Item = u8>) -> (Arc<Vec<u8>>, Vec<usize>) {
+    let bytes: Vec<u8> = numbers.into_iter().inspect(|number| assert!(*number < 0x80)).collect();
+    let ends = (1..=bytes.len()).collect();
+    (Arc::new(bytes), ends)
+}
+
+#[test]
+fn a_row_of_outputs_ends_its_jobs() {
+    let shelf = Shelf::new();
+    let mut map = shelf.map(jobs::echo::job, 0..3_u64);
+    let mut futures = vec![shelf.submit(jobs::echo::job(7))];
+    let mut parcels: Vec<Arc<Parcel>> = std::iter::from_fn(|| shelf.take()).map(Arc::from).collect();
+    let one = parcels.pop().unwrap();
+    let mut expected = Vec::new();
+    for parcel in parcels.drain(..) {
+        let row = parcel.claim_row(0, parcel.items());
+        assert!((0..parcel.items()).all(|item| parcel.job(item).claim().is_none()), "the row has them");
+        let (buffer, ends) = encoded((0..parcel.items()).map(|item| expected.len() as u8 + item as u8 + 1));
+        expected.extend(buffer.iter().map(|&byte| u64::from(byte)));
+        assert!(row.arrive(&buffer, 0, &ends, &Recount::default()).is_empty());
+    }
+    while expected.len() < 3 {
+        // A map sends its later items once it has room.
+        let Some(Ok(value)) = map.next() else { panic!("the first have arrived") };
+        assert_eq!(value, expected.remove(0));
+        let Some(parcel) = shelf.take() else { break };
+        let parcel: Arc<Parcel> = Arc::from(parcel);
+        let row = parcel.claim_row(0, parcel.items());
+        let (buffer, ends) = encoded((0..parcel.items()).map(|item| 100 + item as u8));
+        expected.extend(buffer.iter().map(|&byte| u64::from(byte)));
+        drop(row.arrive(&buffer, 0, &ends, &Recount::default()));
+    }
+    for value in expected {
+        assert_eq!(map.next().unwrap().unwrap(), value);
+    }
+    let called = called(&futures[0].handle());
+    let row = one.claim_row(0, 1);
+    assert_eq!(futures[0].state(), JobState::Running);
+    let (buffer, ends) = encoded([99, 70]);
+    let callbacks = row.arrive(&buffer, 1, &ends[1..], &Recount::default());
+    assert_eq!(futures[0].state(), JobState::Finished);
+    assert!(called.try_recv().is_err(), "callbacks are left to the backend");
+    callbacks.into_iter().for_each(Callbacks::call);
+    assert_eq!(called.recv().unwrap(), JobState::Finished);
+    assert_eq!(futures.pop().unwrap().result().unwrap(), 70);
+}
+
+#[test]
+fn a_row_leaves_alone_what_others_have_ended() {
+    let shelf = Shelf::new();
+    let cancelled = shelf.submit(jobs::echo::job(1));
+    let parcel: Arc<Parcel> = Arc::from(shelf.take().unwrap());
+    assert!(parcel.job(0).withdraw(|| {}));
+    let row = parcel.claim_row(0, 1);
+    let (buffer, ends) = encoded([5]);
+    assert!(row.arrive(&buffer, 0, &ends, &Recount::default()).is_empty());
+    assert!(matches!(cancelled.result(), Err(JobError::Cancelled)));
+}
+
+#[test]
+fn a_job_that_is_killed_in_the_last_moment_is_counted_anew() {
+    let shelf = Shelf::new();
+    let future = shelf.submit(jobs::echo::job(1));
+    let parcel: Arc<Parcel> = Arc::from(shelf.take().unwrap());
+    let row = parcel.claim_row(0, 1);
+    assert!(parcel.job(0).decide_kill());
+    let (buffer, ends) = encoded([5]);
+    let recount = Recount::default();
+    drop(row.arrive(&buffer, 0, &ends, &recount));
+    assert_eq!(recount.0.get(), 1);
+    assert!(matches!(future.result(), Err(JobError::Killed)));
+}
+
+#[test]
+fn a_dropped_row_loses_its_jobs() {
+    let shelf = Shelf::new();
+    let mut map = shelf.map(jobs::echo::job, 0..4_u64);
+    while let Some(parcel) = shelf.take() {
+        let parcel: Arc<Parcel> = Arc::from(parcel);
+        drop(parcel.claim_row(0, parcel.items()));
+    }
+    assert!(matches!(map.next(), Some(Err(JobError::Lost { .. }))));
 }

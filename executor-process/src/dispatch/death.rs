@@ -10,8 +10,8 @@ use executor_core::backend::table;
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
 use super::member::{Member, Present, State};
-use super::outcome::{Death, Ran, Told};
-use super::outputs::Outputs;
+use super::news::{Death, News, Ran};
+use super::outcome::Landing;
 use super::{Dispatcher, FIRST_MEMBER};
 use crate::bell::Bell;
 use crate::board::Desk;
@@ -139,9 +139,9 @@ impl Dispatcher {
     fn hear_out(&mut self, worker: usize) {
         loop {
             let Some(present) = self.members[worker].present().filter(|present| !present.is_silent) else { return };
-            let (mut told, mut outputs) = (Vec::new(), Outputs::default());
-            let drained = present.lane.drain(&mut |report| told.push(Told::of(report, &mut outputs)));
-            self.take_in(worker, told, outputs);
+            let mut news = News::default();
+            let drained = present.lane.drain(&mut |report| news.add(report));
+            self.take_in(worker, news);
             if !matches!(drained, Ok(Drained::More)) {
                 return self.members[worker].silence(&self.poll);
             }
@@ -151,9 +151,9 @@ impl Dispatcher {
     /// Takes in what a worker had not sent when it ended.
     fn recover(&mut self, worker: usize) {
         let Some(present) = self.members[worker].present() else { return };
-        let (mut told, mut outputs) = (Vec::new(), Outputs::default());
-        present.lane.recover(&mut |report| told.push(Told::of(report, &mut outputs)));
-        self.take_in(worker, told, outputs);
+        let mut news = News::default();
+        present.lane.recover(&mut |report| news.add(report));
+        self.take_in(worker, news);
     }
 
     /// Frees the place of a worker, and sees to what it had.
@@ -188,7 +188,7 @@ impl Dispatcher {
         }
         let broken = board.broken.clone();
         drop(board);
-        self.land(endings, &[]);
+        self.land(endings.into_iter().map(Landing::One).collect(), &[], &[]);
         if let Some(cause) = broken {
             // Nobody will run what has come back.
             self.pool.break_down(&cause);

@@ -24,6 +24,7 @@
 mod assign;
 mod death;
 mod member;
+mod news;
 mod outcome;
 mod outputs;
 

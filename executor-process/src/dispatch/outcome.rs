@@ -4,60 +4,53 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use executor_core::JobError;
-use executor_core::backend::{Arrived, Claim, JobRef, Landed, Parcel, Tally, table};
+use executor_core::backend::{Arrived, Claim, JobRef, Landed, Parcel, RowClaim, Tally};
 
 use super::Dispatcher;
-use super::outputs::{Output, Outputs};
+use super::news::{News, Ran, Row, Told, run_limit};
+use super::outputs::Output;
 use crate::board::Board;
 use crate::load::{Fate, Key, Load};
 use crate::pool::Pool;
-use crate::wire::{Drained, ErrorKind, Lane, LaneError, Outcome, Place, Report, VERSION};
-
-/// What a worker told, apart from the buffer in which it came.
-pub(super) enum Told {
-    Ready { failure: Option<String> },
-    Outcome { place: Place, item: u16, outcome: Ran },
-    Done { outcomes: u16, busy_ns: u32, passed: bool },
-    Progress { place: Place, item: u16, done: u64, total: u64 },
-}
-
-/// What came of an item.
-pub(super) enum Ran {
-    Output {
-        bytes: Output,
-        failed: bool,
-    },
-    Panicked {
-        message: String,
-        location: Option<String>,
-    },
-    Error {
-        kind: ErrorKind,
-        what: String,
-        cause: String,
-    },
-    RunLimit,
-    /// It ran to its end, and what came of it went with the worker.
-    Lost(Death),
-    /// The worker died while it ran.
-    Died(Death),
-}
-
-/// How a worker died.
-#[derive(Clone)]
-pub(super) struct Death {
-    pub(super) pid: u32,
-    pub(super) how: executor_core::WorkerDeath,
-}
+use crate::wire::{Drained, Lane, LaneError, Place};
 
 impl Board {
     /// Takes an item that was sent off the board, with what came of it.
     pub(super) fn end_sent(&mut self, key: Key, item: u32, ran: Ran) -> Option<Ending> {
         let ending = Ending::of(self.loads.get_mut(key)?, item, ran)?;
         self.arriving += 1;
-        self.end_item(key);
+        self.end_items(key, 1);
         Some(ending)
     }
+
+    /// Counts outcomes of items that follow one another, and says which items of which load they are.
+    fn receive(&mut self, worker: usize, place: Place, item: u16, items: u16) -> Option<(Key, u32)> {
+        let desk = &mut self.desks[worker];
+        let frame = desk.frames.iter_mut().find(|frame| frame.place == place)?;
+        frame.received += items;
+        desk.ahead -= u32::from(items);
+        Some((frame.load, frame.first + u32::from(item)))
+    }
+
+    /// Takes items off the board that gave outputs, and counts them as finished; `None` if each is to be looked at.
+    fn end_row(&mut self, key: Key, first: u32, items: u16) -> Option<RowClaim> {
+        let load = self.loads.get(key).filter(|load| load.is_plain())?;
+        let claim = load.parcel.claim_row(first, items.into());
+        self.finished += u64::from(items);
+        self.landing += u64::from(items);
+        self.end_items(key, u32::from(items));
+        Some(claim)
+    }
+}
+
+/// What is to be ended in its cells.
+pub(super) enum Landing {
+    One(Ending),
+    /// Items that gave outputs, and are counted already.
+    Row {
+        claim: RowClaim,
+        row: Row,
+    },
 }
 
 /// One attempt that has ended.
@@ -82,9 +75,9 @@ impl Dispatcher {
     /// Reads what a worker has told.
     pub(super) fn drain(&mut self, worker: usize) {
         let Some(present) = self.members[worker].present().filter(|present| !present.is_silent) else { return };
-        let (mut told, mut outputs) = (Vec::new(), Outputs::default());
-        let drained = present.lane.drain(&mut |report| told.push(Told::of(report, &mut outputs)));
-        self.take_in(worker, told, outputs);
+        let mut news = News::default();
+        let drained = present.lane.drain(&mut |report| news.add(report));
+        self.take_in(worker, news);
         match drained {
             Ok(Drained::Dry | Drained::More) => {}
             Ok(Drained::Ended) => self.members[worker].silence(&self.poll),
@@ -100,12 +93,14 @@ impl Dispatcher {
         }
     }
 
-    pub(super) fn take_in(&mut self, worker: usize, told: Vec<Told>, outputs: Outputs) {
+    pub(super) fn take_in(&mut self, worker: usize, news: News) {
+        let (told, outputs) = news.into_parts();
         if told.is_empty() {
             return;
         }
+        let (outputs, ends) = outputs.into_parts();
         let pool = Arc::clone(&self.pool);
-        let mut endings = Vec::new();
+        let mut landings = Vec::new();
         let mut board = pool.lock();
         for told in told {
             match told {
@@ -121,13 +116,23 @@ impl Dispatcher {
                     pool.break_down(&failure);
                     board = pool.lock();
                 }
+                Told::Row(row) => {
+                    let Some((key, first)) = board.receive(worker, row.place, row.first, row.items()) else { continue };
+                    if let Some(claim) = board.end_row(key, first, row.items()) {
+                        landings.push(Landing::Row { claim, row });
+                        continue;
+                    }
+                    let mut begin = row.begin;
+                    for (item, &end) in (first..).zip(&ends[row.ends]) {
+                        let bytes = Output::Shared { buffer: row.buffer, range: begin..end };
+                        begin = end;
+                        let ended = board.end_sent(key, item, Ran::Output { bytes, failed: false });
+                        landings.extend(ended.map(Landing::One));
+                    }
+                }
                 Told::Outcome { place, item, outcome } => {
-                    let desk = &mut board.desks[worker];
-                    let Some(frame) = desk.frames.iter_mut().find(|frame| frame.place == place) else { continue };
-                    frame.received += 1;
-                    desk.ahead -= 1;
-                    let (key, item) = (frame.load, frame.first + u32::from(item));
-                    endings.extend(board.end_sent(key, item, outcome));
+                    let Some((key, item)) = board.receive(worker, place, item, 1) else { continue };
+                    landings.extend(board.end_sent(key, item, outcome).map(Landing::One));
                 }
                 Told::Done { outcomes, busy_ns, passed } => {
                     self.members[worker].learn(outcomes, busy_ns);
@@ -152,13 +157,23 @@ impl Dispatcher {
             }
         }
         drop(board);
-        self.land(endings, &outputs.shared());
+        self.land(landings, &outputs, &ends);
     }
 
     /// Ends the attempts of jobs, and sees to the next ones.
-    pub(super) fn land(&mut self, endings: Vec<Ending>, outputs: &[Arc<Vec<u8>>]) {
+    pub(super) fn land(&mut self, landings: Vec<Landing>, outputs: &[Arc<Vec<u8>>], ends: &[usize]) {
         let pool = &*self.pool;
-        for Ending { claim, fate, ran, parcel, job } in endings {
+        let mut landed = 0;
+        for landing in landings {
+            let Ending { claim, fate, ran, parcel, job } = match landing {
+                Landing::One(ending) => ending,
+                Landing::Row { claim, row } => {
+                    landed += u64::from(row.items());
+                    let called = claim.arrive(&outputs[row.buffer], row.begin, &ends[row.ends], &Finished(pool));
+                    called.into_iter().for_each(|callbacks| pool.callbacks.take(Some(callbacks)));
+                    continue;
+                }
+            };
             let outcome = match (fate, claim.job()) {
                 (Some(Fate::RunLimit), Some(job)) => Arrived::Failed(run_limit(job)),
                 // The cell says so by itself.
@@ -196,6 +211,9 @@ impl Dispatcher {
                 None => board.enqueue(load),
             }
         }
+        if landed > 0 {
+            pool.lock().landing -= landed;
+        }
     }
 
     /// Ends jobs that could not be sent.
@@ -203,6 +221,19 @@ impl Dispatcher {
         for (claim, error) in unsendable {
             self.pool.callbacks.take(claim.fail_quietly(error, Some(&Arriving(&self.pool))));
         }
+    }
+}
+
+/// Counts the ends of jobs that were counted as finished.
+struct Finished<'a>(&'a Pool);
+
+impl Tally for Finished<'_> {
+    fn begun(&self) {}
+
+    fn ended(&self, failed: bool) {
+        let mut board = self.0.lock();
+        board.finished -= u64::from(failed);
+        board.failed += u64::from(failed);
     }
 }
 
@@ -220,56 +251,5 @@ impl Tally for Arriving<'_> {
         } else {
             board.finished += 1;
         }
-    }
-}
-
-fn run_limit(job: &JobRef) -> JobError {
-    JobError::RunLimit { job: job.name().to_owned(), limit: job.run_limit().unwrap_or_default() }
-}
-
-impl Told {
-    pub(super) fn of(report: Report<'_>, outputs: &mut Outputs) -> Told {
-        match report {
-            Report::Ready { version, digest, failure, .. } => {
-                let same = version == VERSION && digest == u128::from(table().digest());
-                let replaced = "the executable was replaced while the program runs; start the program anew";
-                let failure = failure.map(|text| text.into_owned());
-                Told::Ready { failure: failure.or_else(|| (!same).then(|| replaced.to_owned())) }
-            }
-            Report::Outcome { place, item, outcome } => {
-                Told::Outcome { place, item, outcome: Ran::of(outcome, outputs) }
-            }
-            Report::Done { outcomes, busy_ns, passed, .. } => Told::Done { outcomes, busy_ns, passed },
-            Report::Progress { place, item, done, total } => Told::Progress { place, item, done, total },
-        }
-    }
-}
-
-impl Ran {
-    fn of(outcome: Outcome<'_>, outputs: &mut Outputs) -> Ran {
-        match outcome {
-            Outcome::Output { failed, bytes } => Ran::Output { bytes: outputs.add(bytes), failed },
-            Outcome::Panicked { message, location } => {
-                Ran::Panicked { message: message.into_owned(), location: location.map(|text| text.into_owned()) }
-            }
-            Outcome::Error { kind, what, cause } => {
-                Ran::Error { kind, what: what.into_owned(), cause: cause.into_owned() }
-            }
-            Outcome::RunLimit => Ran::RunLimit,
-        }
-    }
-
-    fn into_arrived(self, job: &JobRef, outputs: &[Arc<Vec<u8>>]) -> Arrived {
-        let name = || job.name().to_owned();
-        Arrived::Failed(match self {
-            Ran::Output { bytes, failed } => return Arrived::Output { bytes: bytes.into_slice(outputs), failed },
-            Ran::Panicked { message, location } => JobError::panicked_elsewhere(name(), message, location),
-            Ran::Error { kind: ErrorKind::Encode, what, cause } => JobError::Encode { what, cause: cause.into() },
-            Ran::Error { kind: ErrorKind::Decode, what, cause } => JobError::Decode { what, cause: cause.into() },
-            Ran::Error { kind: ErrorKind::UnknownJob, .. } => JobError::UnknownJob { name: name() },
-            Ran::RunLimit => run_limit(job),
-            Ran::Lost(Death { pid, how }) => JobError::OutcomeLost { job: name(), pid, death: how },
-            Ran::Died(Death { pid, how }) => JobError::WorkerDied { job: name(), pid, death: how },
-        })
     }
 }

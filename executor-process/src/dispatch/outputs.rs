@@ -1,4 +1,4 @@
-//! [`Outputs`]: the outputs that one read brought.
+//! [`Outputs`]: the outputs that one reading brought.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,6 +15,7 @@ const SHARED_BYTES: usize = 16 << 10;
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
     buffers: Vec<Vec<u8>>,
+    ends: Vec<usize>,
 }
 
 /// Where an output is.
@@ -26,10 +27,17 @@ pub(super) enum Output {
 
 impl Outputs {
     pub(super) fn add(&mut self, bytes: Payload<'_>) -> Output {
-        let bytes = match bytes {
-            Payload::Owned(bytes) => return Output::Own(bytes),
-            Payload::Borrowed(bytes) => bytes,
-        };
+        match bytes {
+            Payload::Owned(bytes) => Output::Own(bytes),
+            Payload::Borrowed(bytes) => {
+                let (buffer, range) = self.put(bytes);
+                Output::Shared { buffer, range }
+            }
+        }
+    }
+
+    /// Puts a small output in, and says where it is.
+    pub(super) fn put(&mut self, bytes: &[u8]) -> (usize, Range<usize>) {
         if self.buffers.last().is_none_or(|buffer| buffer.len() >= SHARED_BYTES) {
             self.buffers.push(Vec::new());
         }
@@ -37,12 +45,18 @@ impl Outputs {
         let buffer = &mut self.buffers[number];
         let begin = buffer.len();
         buffer.extend_from_slice(bytes);
-        Output::Shared { buffer: number, range: begin..buffer.len() }
+        (number, begin..buffer.len())
     }
 
-    /// The outputs can be handed out.
-    pub(super) fn shared(self) -> Vec<Arc<Vec<u8>>> {
-        self.buffers.into_iter().map(Arc::new).collect()
+    /// Notes where an output ends that is in a row with others, and gives the number of the note.
+    pub(super) fn put_end(&mut self, end: usize) -> usize {
+        self.ends.push(end);
+        self.ends.len() - 1
+    }
+
+    /// The buffers, which can be handed out, and the notes.
+    pub(super) fn into_parts(self) -> (Vec<Arc<Vec<u8>>>, Vec<usize>) {
+        (self.buffers.into_iter().map(Arc::new).collect(), self.ends)
     }
 }
 

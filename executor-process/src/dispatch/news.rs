@@ -1,0 +1,158 @@
+//! [`News`]: what one reading of a worker's reports brought, apart from the bytes in which it came.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use executor_core::JobError;
+use executor_core::backend::{Arrived, JobRef, table};
+
+use super::outputs::{Output, Outputs};
+use crate::wire::{ErrorKind, Outcome, Payload, Place, Report, VERSION};
+
+/// What a worker told, in its order.
+#[derive(Default)]
+pub(super) struct News {
+    told: Vec<Told>,
+    outputs: Outputs,
+}
+
+/// One thing that a worker told.
+pub(super) enum Told {
+    Ready { failure: Option<String> },
+    Row(Row),
+    Outcome { place: Place, item: u16, outcome: Ran },
+    Done { outcomes: u16, busy_ns: u32, passed: bool },
+    Progress { place: Place, item: u16, done: u64, total: u64 },
+}
+
+/// What came of an item.
+pub(super) enum Ran {
+    Output {
+        bytes: Output,
+        failed: bool,
+    },
+    Panicked {
+        message: String,
+        location: Option<String>,
+    },
+    Error {
+        kind: ErrorKind,
+        what: String,
+        cause: String,
+    },
+    RunLimit,
+    /// It ran to its end, and what came of it went with the worker.
+    Lost(Death),
+    /// The worker died while it ran.
+    Died(Death),
+}
+
+/// How a worker died.
+#[derive(Clone)]
+pub(super) struct Death {
+    pub(super) pid: u32,
+    pub(super) how: executor_core::WorkerDeath,
+}
+
+/// Outputs of items in a row, none of which is a failure.
+pub(super) struct Row {
+    pub(super) place: Place,
+    pub(super) first: u16,
+    /// The buffer that they share, and where the first of them begins in it.
+    pub(super) buffer: usize,
+    pub(super) begin: usize,
+    /// Which of the [ends](Outputs::ends) are theirs.
+    pub(super) ends: Range<usize>,
+}
+
+impl Row {
+    pub(super) fn items(&self) -> u16 {
+        self.ends.len() as u16
+    }
+}
+
+impl News {
+    pub(super) fn add(&mut self, report: Report<'_>) {
+        let told = match report {
+            // Nearly all that is ever told.
+            Report::Outcome {
+                place,
+                item,
+                outcome: Outcome::Output { failed: false, bytes: Payload::Borrowed(bytes) },
+            } => {
+                return self.add_output(place, item, bytes);
+            }
+            report => Told::of(report, &mut self.outputs),
+        };
+        self.told.push(told);
+    }
+
+    fn add_output(&mut self, place: Place, item: u16, bytes: &[u8]) {
+        let (buffer, range) = self.outputs.put(bytes);
+        let end = self.outputs.put_end(range.end);
+        if let Some(Told::Row(row)) = self.told.last_mut()
+            && (row.place, row.buffer) == (place, buffer)
+            && row.first.checked_add(row.items()) == Some(item)
+        {
+            row.ends.end = end + 1;
+        } else {
+            self.told.push(Told::Row(Row { place, first: item, buffer, begin: range.start, ends: end..end + 1 }));
+        }
+    }
+
+    /// What was told, and the outputs that it names.
+    pub(super) fn into_parts(self) -> (Vec<Told>, Outputs) {
+        (self.told, self.outputs)
+    }
+}
+
+impl Told {
+    fn of(report: Report<'_>, outputs: &mut Outputs) -> Told {
+        match report {
+            Report::Ready { version, digest, failure, .. } => {
+                let same = version == VERSION && digest == u128::from(table().digest());
+                let replaced = "the executable was replaced while the program runs; start the program anew";
+                let failure = failure.map(|text| text.into_owned());
+                Told::Ready { failure: failure.or_else(|| (!same).then(|| replaced.to_owned())) }
+            }
+            Report::Outcome { place, item, outcome } => {
+                Told::Outcome { place, item, outcome: Ran::of(outcome, outputs) }
+            }
+            Report::Done { outcomes, busy_ns, passed, .. } => Told::Done { outcomes, busy_ns, passed },
+            Report::Progress { place, item, done, total } => Told::Progress { place, item, done, total },
+        }
+    }
+}
+
+impl Ran {
+    fn of(outcome: Outcome<'_>, outputs: &mut Outputs) -> Ran {
+        match outcome {
+            Outcome::Output { failed, bytes } => Ran::Output { bytes: outputs.add(bytes), failed },
+            Outcome::Panicked { message, location } => {
+                Ran::Panicked { message: message.into_owned(), location: location.map(|text| text.into_owned()) }
+            }
+            Outcome::Error { kind, what, cause } => {
+                Ran::Error { kind, what: what.into_owned(), cause: cause.into_owned() }
+            }
+            Outcome::RunLimit => Ran::RunLimit,
+        }
+    }
+
+    pub(super) fn into_arrived(self, job: &JobRef, outputs: &[Arc<Vec<u8>>]) -> Arrived {
+        let name = || job.name().to_owned();
+        Arrived::Failed(match self {
+            Ran::Output { bytes, failed } => return Arrived::Output { bytes: bytes.into_slice(outputs), failed },
+            Ran::Panicked { message, location } => JobError::panicked_elsewhere(name(), message, location),
+            Ran::Error { kind: ErrorKind::Encode, what, cause } => JobError::Encode { what, cause: cause.into() },
+            Ran::Error { kind: ErrorKind::Decode, what, cause } => JobError::Decode { what, cause: cause.into() },
+            Ran::Error { kind: ErrorKind::UnknownJob, .. } => JobError::UnknownJob { name: name() },
+            Ran::RunLimit => run_limit(job),
+            Ran::Lost(Death { pid, how }) => JobError::OutcomeLost { job: name(), pid, death: how },
+            Ran::Died(Death { pid, how }) => JobError::WorkerDied { job: name(), pid, death: how },
+        })
+    }
+}
+
+pub(super) fn run_limit(job: &JobRef) -> JobError {
+    JobError::RunLimit { job: job.name().to_owned(), limit: job.run_limit().unwrap_or_default() }
+}
