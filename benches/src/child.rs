@@ -2,12 +2,15 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::mem::ManuallyDrop;
 use std::process;
 
+use crate::cases::Run;
 use crate::kernel;
 use crate::line::Line;
 use crate::options::Errand;
 use crate::outcome::Outcome;
+use crate::peers::Open;
 
 /// Runs the errand, prints its line and ends the process.
 ///
@@ -22,8 +25,14 @@ pub(crate) fn run(errand: &Errand) -> Result<(), Box<dyn Error>> {
 }
 
 fn figures(errand: &Errand) -> Outcome<Vec<(&'static str, f64)>> {
-    let pool = (errand.peer.open)(errand.setup.workers)?;
-    let figures = (errand.case.run)(&errand.setup, &*pool);
-    std::mem::forget(pool);
-    figures
+    let workers = errand.setup.workers;
+    match (&errand.case.run, &errand.peer.open) {
+        (Run::Threads(run), Open::Threads(open)) => run(&errand.setup, &**ManuallyDrop::new(open(workers)?)),
+        #[cfg(feature = "process")]
+        (Run::Processes(run), Open::Processes(open) | Open::Python(open)) => {
+            run(&errand.setup, &**ManuallyDrop::new(open(workers)?))
+        }
+        #[cfg(feature = "process")]
+        (Run::Threads(_), _) | (Run::Processes(_), _) => Err(crate::outcome::Failure::NotOffered),
+    }
 }

@@ -1,4 +1,4 @@
-//! Our thread pool beside the libraries a user would otherwise pick, in one table per case.
+//! Our pools beside the libraries a user would otherwise pick, in one table per case.
 //!
 //! The program runs in two roles. Started by a user it is the *parent*: it starts itself once for every case, peer
 //! and round, one process after another, and shows what came back. Started by itself it is a *child*: it measures one
@@ -7,12 +7,16 @@
 //!
 //! Reading order: [`cases`] is what is measured, [`peers`] is who is measured and how each is used, [`kernel`] is the
 //! work they are given. The rest is the harness: [`parent`], [`child`] and the [`line`](mod@line) between them, and
-//! [`table`] for what they found.
+//! [`table`] for what they found. A case compares the peers of one [`field`]: pools of threads, or worker processes,
+//! which come with the feature `process`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the harness is a program whose output is its tables")]
 
 mod allocator;
 mod cases;
 mod child;
+mod field;
+#[cfg(feature = "process")]
+mod helper;
 mod kernel;
 mod line;
 mod machine;
@@ -31,6 +35,9 @@ use std::process::ExitCode;
 use crate::options::Command;
 
 fn main() -> ExitCode {
+    // A worker process of ours never comes here: its hook takes over before `main`. One of procspawn does here.
+    #[cfg(feature = "process")]
+    procspawn::init();
     let ended = match options::parse(std::env::args().skip(1)) {
         Ok(Command::Help) => {
             print!("{}", options::usage());
@@ -38,6 +45,8 @@ fn main() -> ExitCode {
         }
         Ok(Command::Measure(plan)) => parent::measure(&plan),
         Ok(Command::Child(errand)) => child::run(&errand),
+        #[cfg(feature = "process")]
+        Ok(Command::Helper(words)) => helper::run(&words),
         Err(problem) => Err(format!("{problem}\n\n{}", options::usage()).into()),
     };
     match ended {

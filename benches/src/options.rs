@@ -8,6 +8,10 @@ use crate::peers::{self, PEERS, Peer};
 /// The word by which the parent tells a child that it is one.
 pub(crate) const CHILD: &str = "--child";
 
+/// The word by which a child tells a helper that it is one.
+#[cfg(feature = "process")]
+pub(crate) const HELPER: &str = "--helper";
+
 /// What to do.
 pub(crate) enum Command {
     /// Show how the program is used.
@@ -16,6 +20,9 @@ pub(crate) enum Command {
     Measure(Plan),
     /// Be a child.
     Child(Errand),
+    /// Be the other process of a peer that has none of its own; the words say which.
+    #[cfg(feature = "process")]
+    Helper(Vec<String>),
 }
 
 /// What the parent measures.
@@ -88,11 +95,13 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
                 }
             }
             CHILD => child = true,
+            #[cfg(feature = "process")]
+            HELPER => return Ok(Command::Helper(arguments.collect())),
             "--turns" => turns = positive(&argument, arguments.next())? as u64,
             name if name.starts_with('-') => {
                 return Err(format!("there is no option {name}").into());
             }
-            name => cases.push(cases::named(name)?),
+            name => cases.extend(cases::named(name)?),
         }
     }
 
@@ -102,11 +111,18 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
         };
         return Ok(Command::Child(Errand { case, peer, turns, setup }));
     }
-    if cases.is_empty() {
-        cases = CASES.to_vec();
-    }
     if peers.is_empty() {
         peers = PEERS.iter().collect();
+    }
+    if cases.is_empty() {
+        cases = CASES.to_vec();
+        cases.retain(|case| peers.iter().any(|peer| peer.field() == case.field()));
+    }
+    peers.retain(|peer| cases.iter().any(|case| case.field() == peer.field()));
+    for case in &cases {
+        if !peers.iter().any(|peer| peer.field() == case.field()) {
+            return Err(format!("none of the peers that are named can run the case {}", case.name).into());
+        }
     }
     let rounds = rounds.unwrap_or(if setup.quick { 2 } else { 5 });
     Ok(Command::Measure(Plan { cases, peers, rounds, setup }))
@@ -117,21 +133,21 @@ pub(crate) fn usage() -> String {
     let mut text = "\
 usage: cargo run --release -p benches -- [CASE…] [--peer NAME]… [--rounds N] [--workers N] [--quick]
 
-  CASE         what to measure; all, unless named
+  CASE         what to measure; all, unless named. `threads` and `processes` are all of one kind
   --peer NAME  who is measured; all, unless named. May be repeated, or list names with commas
   --rounds N   how often each peer runs each case (default 5, with --quick 2)
-  --workers N  the worker threads of every pool (default 2)
+  --workers N  the worker threads or processes of every pool (default 2)
   --quick      a twentieth of the jobs and short pauses: shows that all works, its figures are not to be quoted
 
 cases:
 "
     .to_owned();
     for case in CASES {
-        text += &format!("  {:<16} {}\n", case.name, case.title);
+        text += &format!("  {:<18} {}\n", case.name, case.title);
     }
     text += "peers:\n";
     for peer in PEERS {
-        text += &format!("  {:<16} {}\n", peer.name, peer.how);
+        text += &format!("  {:<18} {}\n", peer.name, peer.how);
     }
     text
 }
@@ -146,6 +162,7 @@ fn positive(option: &str, value: Option<String>) -> Result<usize, Box<dyn Error>
 #[cfg(test)]
 mod tests {
     use super::{CASES, Command, PEERS, parse};
+    use crate::field::Field;
 
     fn of(words: &[&str]) -> Result<Command, String> {
         parse(words.iter().map(|&word| word.to_owned())).map_err(|problem| problem.to_string())
@@ -159,6 +176,28 @@ mod tests {
         assert_eq!(plan.cases.len(), CASES.len());
         assert_eq!(plan.peers.len(), PEERS.len());
         assert_eq!((plan.rounds, plan.setup.workers, plan.setup.quick), (5, 2, false));
+    }
+
+    #[test]
+    fn a_field_is_all_of_its_cases_and_peers() {
+        for &field in Field::ALL {
+            let Ok(Command::Measure(plan)) = of(&[field.name()]) else {
+                panic!("not a plan");
+            };
+            assert_eq!(plan.cases.len(), CASES.iter().filter(|case| case.field() == field).count());
+            assert_eq!(plan.peers.len(), PEERS.iter().filter(|peer| peer.field() == field).count());
+            assert_eq!(plan.peers.iter().filter(|peer| peer.name == field.ours()).count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_peer_alone_brings_the_cases_that_it_can_run() {
+        for &field in Field::ALL {
+            let Ok(Command::Measure(plan)) = of(&["--peer", field.ours()]) else {
+                panic!("not a plan");
+            };
+            assert!(plan.cases.iter().all(|case| case.field() == field));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::kernel;
 use crate::line::Line;
 use crate::machine;
 use crate::options::{Errand, Plan};
-use crate::peers;
+use crate::peers::{self, Peer};
 use crate::process::cpu_ticks_of;
 use crate::results::{Results, Run};
 use crate::table;
@@ -29,14 +29,14 @@ const STUCK_TICKS_MAX: u64 = 20;
 /// Runs every case of `plan` and prints a table for each as soon as it is complete.
 pub(crate) fn measure(plan: &Plan) -> Result<(), Box<dyn Error>> {
     let turns = kernel::measure_turns();
-    introduce(plan);
+    let peers = introduce(plan);
     let mut verdicts = Vec::new();
     for case in &plan.cases {
-        let results = measure_case(case, plan, turns)?;
+        let results = measure_case(case, plan, &peers, turns)?;
         print!("{}", table::render(case, &results));
         io::stdout().flush()?;
         for verdict in case.judge(&results) {
-            verdicts.push(format!("{:<16} {verdict}", case.name));
+            verdicts.push(format!("{:<18} {verdict}", case.name));
         }
     }
     if !verdicts.is_empty() {
@@ -48,8 +48,8 @@ pub(crate) fn measure(plan: &Plan) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Says what is measured where.
-fn introduce(plan: &Plan) {
+/// Says what is measured where, and gives the peers that are on this machine.
+fn introduce(plan: &Plan) -> Vec<&'static Peer> {
     println!("{}", machine::describe());
     println!(
         "{} workers, up to {} rounds{}",
@@ -64,21 +64,34 @@ fn introduce(plan: &Plan) {
         println!("this is a debug build: its figures mean nothing, run with --release");
     }
     let versions = Versions::read();
-    for peer in &plan.peers {
-        println!("  {:<16} {} {}: {}", peer.name, peer.package, versions.of(peer.package), peer.how);
-    }
+    let mut peers = plan.peers.clone();
+    peers.retain(|peer| {
+        let version = peer.version(&versions);
+        match &version {
+            Ok(version) => println!("  {:<16} {} {version}: {}", peer.name, peer.package, peer.how),
+            Err(reason) => println!("  {:<16} not on this machine: {reason}", peer.name),
+        }
+        version.is_ok()
+    });
     for (name, reason) in peers::ABSENT {
         println!("  {name:<16} not in this build: {reason}");
     }
+    peers
 }
 
 /// Round 1 of every peer, then round 2, and so on; each round begins with another peer. A peer that fails is not asked
 /// again.
-fn measure_case(case: &'static Case, plan: &Plan, turns: u64) -> Result<Results, Box<dyn Error>> {
-    let mut results = Results::new(plan.peers.iter().map(|peer| peer.name));
+fn measure_case(
+    case: &'static Case,
+    plan: &Plan,
+    peers: &[&'static Peer],
+    turns: u64,
+) -> Result<Results, Box<dyn Error>> {
+    let peers: Vec<_> = peers.iter().copied().filter(|peer| peer.field() == case.field()).collect();
+    let mut results = Results::new(case.field().ours(), peers.iter().map(|peer| peer.name));
     for round in 0..plan.rounds.min(case.rounds_max) {
-        for turn in 0..plan.peers.len() {
-            let peer = plan.peers[(turn + round) % plan.peers.len()];
+        for turn in 0..peers.len() {
+            let peer = peers[(turn + round) % peers.len()];
             if results.has_failed(peer.name) {
                 continue;
             }

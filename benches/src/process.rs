@@ -40,6 +40,13 @@ pub(crate) fn resident_bytes() -> Outcome<u64> {
         .ok_or_else(|| Failure::because("neither smaps_rollup nor status of /proc/self tells the resident memory"))
 }
 
+/// The memory that is resident in the process `pid`, in KiB, where what several processes share counts as a share for each.
+#[cfg(feature = "process")]
+pub(crate) fn proportional_kib_of(pid: u32) -> Outcome<u64> {
+    field_kib(&format!("/proc/{pid}/smaps_rollup"), "Pss:")
+        .ok_or_else(|| Failure::because(format!("/proc/{pid}/smaps_rollup does not tell the memory of a worker")))
+}
+
 /// The CPU time that the process `pid` has used so far, in clock ticks (usually 10 ms), by `proc_pid_stat(5)`.
 pub(crate) fn cpu_ticks_of(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -34,24 +34,27 @@ impl fmt::Display for Run {
 }
 
 /// The runs of every peer, in the order in which the peers were named.
-pub(crate) struct Results(Vec<(&'static str, Vec<Run>)>);
+pub(crate) struct Results {
+    ours: &'static str,
+    runs: Vec<(&'static str, Vec<Run>)>,
+}
 
 impl Results {
-    /// No runs yet.
-    pub(crate) fn new(peers: impl Iterator<Item = &'static str>) -> Self {
-        Self(peers.map(|peer| (peer, Vec::new())).collect())
+    /// No runs yet of these peers; `ours` is the one that all ratios are to.
+    pub(crate) fn new(ours: &'static str, peers: impl Iterator<Item = &'static str>) -> Self {
+        Self { ours, runs: peers.map(|peer| (peer, Vec::new())).collect() }
     }
 
     /// Adds a run of `peer`.
     pub(crate) fn add(&mut self, peer: &'static str, run: Run) {
-        if let Some((_, runs)) = self.0.iter_mut().find(|(name, _)| *name == peer) {
+        if let Some((_, runs)) = self.runs.iter_mut().find(|(name, _)| *name == peer) {
             runs.push(run);
         }
     }
 
     /// The peers that were asked.
     pub(crate) fn peers(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(|&(peer, _)| peer)
+        self.runs.iter().map(|&(peer, _)| peer)
     }
 
     /// True if a run of `peer` did not measure.
@@ -78,7 +81,12 @@ impl Results {
         Some(self.samples(peer, key)?.median())
     }
 
+    /// The median of ours.
+    pub(crate) fn ours(&self, key: &str) -> Option<f64> {
+        self.median(self.ours, key)
+    }
+
     fn runs(&self, peer: &str) -> &[Run] {
-        self.0.iter().find(|(name, _)| *name == peer).map_or(&[], |(_, runs)| runs)
+        self.runs.iter().find(|(name, _)| *name == peer).map_or(&[], |(_, runs)| runs)
     }
 }

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 
 use crate::cases::{Case, Measure, Place};
-use crate::peers::OURS;
 use crate::results::{Results, Run};
 
 /// Renders the results of `case`: one block for each leading measure, with the measures that stand beside it.
@@ -27,7 +26,8 @@ pub(crate) fn render(case: &Case, results: &Results) -> String {
         line(&mut text, &format!("  not offered by {}", not_offered.join(", ")));
     }
     for verdict in case.judge(results) {
-        line(&mut text, &format!("  target: {verdict}"));
+        let head = if verdict.is_target() { "target: " } else { "" };
+        line(&mut text, &format!("  {head}{verdict}"));
     }
     text
 }
@@ -39,7 +39,7 @@ fn block(text: &mut String, lead: &Measure, beside: &[&Measure], results: &Resul
         let _ = write!(head, "  {:>width$}", measure.label, width = width(measure));
     }
     line(text, &head);
-    let ours = results.median(OURS, lead.key);
+    let ours = results.ours(lead.key);
     for peer in results.peers() {
         let Some(samples) = results.samples(peer, lead.key) else {
             continue;
@@ -90,8 +90,8 @@ mod tests {
 
     #[test]
     fn a_table_shows_medians_ratios_and_verdicts() {
-        let case = cases::named("submit").unwrap();
-        let mut results = Results::new([OURS, "rayon-spawn", "tokio"].into_iter());
+        let case = cases::named("submit").unwrap()[0];
+        let mut results = Results::new(OURS, [OURS, "rayon-spawn", "tokio"].into_iter());
         for ns in [100.0, 110.0, 120.0] {
             results.add(OURS, Run::Figures(vec![("ns".into(), ns)]));
             results.add("rayon-spawn", Run::Figures(vec![("ns".into(), 2.5 * ns)]));
@@ -107,8 +107,8 @@ mod tests {
 
     #[test]
     fn a_failure_of_ours_is_no_target_met() {
-        let case = cases::named("submit").unwrap();
-        let mut results = Results::new([OURS, "rayon-spawn"].into_iter());
+        let case = cases::named("submit").unwrap()[0];
+        let mut results = Results::new(OURS, [OURS, "rayon-spawn"].into_iter());
         results.add(OURS, Run::Figures(vec![("ns".into(), 1.0)]));
         results.add(OURS, Run::Failed("wrong results".into()));
         results.add("rayon-spawn", Run::Figures(vec![("ns".into(), 100.0)]));

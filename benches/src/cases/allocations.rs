@@ -1,6 +1,6 @@
 //! How many allocations a job costs from submit to result.
 
-use super::{Case, Figures, Measure, Setup, no_verdict};
+use super::{Case, Figures, Measure, Run, Setup, no_verdict};
 use crate::allocator;
 use crate::kernel;
 use crate::outcome::{Outcome, check_sum};
@@ -15,7 +15,7 @@ pub(crate) static CASE: Case = Case {
     rounds_max: 2,
     limit_seconds: 120,
     quick_limit_seconds: 30,
-    run,
+    run: Run::Threads(run),
     verdicts: no_verdict,
 };
 

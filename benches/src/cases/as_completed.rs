@@ -1,6 +1,6 @@
 //! Jobs submitted and taken in the order in which they finish.
 
-use super::{Case, Figures, Measure, Setup, Verdict};
+use super::{Case, Figures, Measure, Run, Setup, Verdict};
 use crate::kernel;
 use crate::outcome::{Outcome, check_sum};
 use crate::peers::{OURS, Pool};
@@ -19,7 +19,7 @@ pub(crate) static CASE: Case = Case {
     rounds_max: usize::MAX,
     limit_seconds: 120,
     quick_limit_seconds: 30,
-    run,
+    run: Run::Threads(run),
     verdicts,
 };
 

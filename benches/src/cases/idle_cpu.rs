@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Case, Figures, Measure, Setup, no_verdict};
+use super::{Case, Figures, Measure, Run, Setup, no_verdict};
 use crate::kernel;
 use crate::outcome::{Outcome, check_sum};
 use crate::peers::Pool;
@@ -20,7 +20,7 @@ pub(crate) static CASE: Case = Case {
     rounds_max: 1,
     limit_seconds: 120,
     quick_limit_seconds: 30,
-    run,
+    run: Run::Threads(run),
     verdicts: no_verdict,
 };
 

@@ -1,7 +1,7 @@
 //! `map` over many elements: tiny ones, which show the cost of an element, and long ones, which show how well the
 //! workers are kept busy.
 
-use super::{Case, Figures, Measure, Setup, Verdict};
+use super::{Case, Figures, Measure, Run, Setup, Verdict};
 use crate::kernel::{self, Element};
 use crate::outcome::{Outcome, check_sum};
 use crate::peers::{OURS, Pool};
@@ -16,7 +16,7 @@ pub(crate) static TINY: Case = Case {
     rounds_max: usize::MAX,
     limit_seconds: 120,
     quick_limit_seconds: 30,
-    run: run_tiny,
+    run: Run::Threads(run_tiny),
     verdicts: tiny_verdicts,
 };
 
@@ -28,7 +28,7 @@ pub(crate) static LONG: Case = Case {
     rounds_max: usize::MAX,
     limit_seconds: 120,
     quick_limit_seconds: 30,
-    run: run_long,
+    run: Run::Threads(run_long),
     verdicts: long_verdicts,
 };
 

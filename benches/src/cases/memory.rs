@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{Case, Figures, Measure, Setup, Verdict};
+use super::{Case, Figures, Measure, Run, Setup, Verdict};
 use crate::allocator;
 use crate::kernel;
 use crate::outcome::{Outcome, check_sum};
@@ -28,7 +28,7 @@ pub(crate) static CASE: Case = Case {
     rounds_max: 2,
     limit_seconds: 120,
     quick_limit_seconds: 30,
-    run,
+    run: Run::Threads(run),
     verdicts,
 };
 

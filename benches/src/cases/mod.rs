@@ -9,6 +9,8 @@ mod idle_cpu;
 mod map;
 mod memory;
 mod nested;
+#[cfg(feature = "process")]
+mod processes;
 mod round_trip;
 mod submit;
 mod verdict;
@@ -17,8 +19,11 @@ use std::error::Error;
 use std::time::Duration;
 
 pub(crate) use self::verdict::Verdict;
+use crate::field::Field;
 use crate::outcome::Outcome;
-use crate::peers::{OURS, Pool};
+use crate::peers::Pool;
+#[cfg(feature = "process")]
+use crate::peers::Processes;
 use crate::results::Results;
 
 /// All cases, in the order in which they run.
@@ -33,10 +38,24 @@ pub(crate) const CASES: &[&Case] = &[
     &allocations::CASE,
     &memory::CASE,
     &idle_cpu::CASE,
+    #[cfg(feature = "process")]
+    &processes::submit::CASE,
+    #[cfg(feature = "process")]
+    &processes::map::CASE,
+    #[cfg(feature = "process")]
+    &processes::round_trip::CASE,
+    #[cfg(feature = "process")]
+    &processes::start::CASE,
+    #[cfg(feature = "process")]
+    &processes::payload::CASE,
+    #[cfg(feature = "process")]
+    &processes::run_limit::CASE,
+    #[cfg(feature = "process")]
+    &processes::fair::CASE,
 ];
 
 /// The figures of one run, by the key of their measure.
-type Figures = Vec<(&'static str, f64)>;
+pub(crate) type Figures = Vec<(&'static str, f64)>;
 
 /// One thing that is measured.
 pub(crate) struct Case {
@@ -52,13 +71,31 @@ pub(crate) struct Case {
     pub(crate) limit_seconds: u64,
     /// The same for a quick run.
     pub(crate) quick_limit_seconds: u64,
-    /// Measures one pool.
-    pub(crate) run: fn(&Setup, &dyn Pool) -> Outcome<Figures>,
+    /// Measures one peer.
+    pub(crate) run: Run,
     /// The project's targets and whether ours, which did not fail in any round, meets them.
     verdicts: fn(&Results) -> Vec<Verdict>,
 }
 
+/// How a peer is measured.
+pub(crate) enum Run {
+    /// A pool of threads.
+    Threads(fn(&Setup, &dyn Pool) -> Outcome<Figures>),
+    /// Worker processes.
+    #[cfg(feature = "process")]
+    Processes(fn(&Setup, &dyn Processes) -> Outcome<Figures>),
+}
+
 impl Case {
+    /// Whom it compares.
+    pub(crate) fn field(&self) -> Field {
+        match self.run {
+            Run::Threads(_) => Field::Threads,
+            #[cfg(feature = "process")]
+            Run::Processes(_) => Field::Processes,
+        }
+    }
+
     /// How long a child may take.
     pub(crate) fn limit(&self, quick: bool) -> Duration {
         Duration::from_secs(if quick { self.quick_limit_seconds } else { self.limit_seconds })
@@ -66,8 +103,9 @@ impl Case {
 
     /// Judges what was measured by the project's targets. Where ours failed once, no median of the other rounds counts.
     pub(crate) fn judge(&self, results: &Results) -> Vec<Verdict> {
-        match results.failure(OURS) {
-            Some(run) => vec![Verdict::new(format!("{OURS}: {run}"), false)],
+        let ours = self.field().ours();
+        match results.failure(ours) {
+            Some(run) => vec![Verdict::new(format!("{ours}: {run}"), false)],
             None => (self.verdicts)(results),
         }
     }
@@ -125,9 +163,18 @@ impl Setup {
     }
 }
 
-/// The case called `name`.
-pub(crate) fn named(name: &str) -> Result<&'static Case, Box<dyn Error>> {
-    CASES.iter().copied().find(|case| case.name == name).ok_or_else(|| format!("there is no case {name}").into())
+/// The case called `name`, or all cases of the field called so.
+pub(crate) fn named(name: &str) -> Result<Vec<&'static Case>, Box<dyn Error>> {
+    let field = Field::ALL.iter().find(|field| field.name() == name);
+    let is_named = |case: &&Case| case.name == name || Some(&case.field()) == field;
+    let cases: Vec<_> = CASES.iter().copied().filter(is_named).collect();
+    if !cases.is_empty() {
+        return Ok(cases);
+    }
+    Err(match name.starts_with("process") && cfg!(not(feature = "process")) {
+        true => format!("the case {name} is not in this build: add --features process").into(),
+        false => format!("there is no case {name}").into(),
+    })
 }
 
 /// For a case without a target.

@@ -3,7 +3,7 @@
 //! With two workers the third job that waits has no worker left to run what it waits for, unless the pool does
 //! something about it. A peer that does not is killed after some seconds, and the table says deadlock.
 
-use super::{Case, Figures, Measure, Setup, Verdict};
+use super::{Case, Figures, Measure, Run, Setup, Verdict};
 use crate::kernel;
 use crate::outcome::{Outcome, check_sum};
 use crate::peers::{OURS, Pool};
@@ -18,7 +18,7 @@ pub(crate) static CASE: Case = Case {
     rounds_max: usize::MAX,
     limit_seconds: 10,
     quick_limit_seconds: 4,
-    run,
+    run: Run::Threads(run),
     verdicts,
 };
 

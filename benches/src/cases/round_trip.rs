@@ -7,7 +7,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Case, Figures, Measure, Setup, Verdict};
+use super::{Case, Figures, Measure, Run, Setup, Verdict};
 use crate::kernel;
 use crate::outcome::{Failure, Outcome, check_sum};
 use crate::peers::{OURS, Pool};
@@ -31,7 +31,7 @@ pub(crate) static IDLE: Case = Case {
     rounds_max: usize::MAX,
     limit_seconds: 120,
     quick_limit_seconds: 30,
-    run: run_idle,
+    run: Run::Threads(run_idle),
     verdicts,
 };
 
@@ -51,7 +51,7 @@ pub(crate) static BUSY: Case = Case {
     rounds_max: usize::MAX,
     limit_seconds: 120,
     quick_limit_seconds: 30,
-    run: run_busy,
+    run: Run::Threads(run_busy),
     verdicts,
 };
 

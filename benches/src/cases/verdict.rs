@@ -2,31 +2,52 @@
 
 use std::fmt;
 
-use crate::peers::OURS;
 use crate::results::Results;
 use crate::table::number;
 
 /// What was found, what was wanted, and whether that was met.
 pub(crate) struct Verdict {
     text: String,
-    /// Unknown when ours or the peer was not measured.
-    met: Option<bool>,
+    outcome: Outcome,
+}
+
+/// What came of a target.
+enum Outcome {
+    Met,
+    Missed,
+    /// Ours or the peer was not measured.
+    NotInThisRun,
+    /// There is no target.
+    Remark,
 }
 
 impl Verdict {
+    /// False for what is only something to know.
+    pub(crate) fn is_target(&self) -> bool {
+        !matches!(self.outcome, Outcome::Remark)
+    }
+
     /// `text` says both what was found and what was wanted.
     pub(crate) fn new(text: String, met: bool) -> Self {
-        Self { text, met: Some(met) }
+        Self { text, outcome: if met { Outcome::Met } else { Outcome::Missed } }
     }
 
     /// The target cannot be judged, for the reason in `text`.
     pub(crate) fn open(text: String) -> Self {
-        Self { text, met: None }
+        Self { text, outcome: Outcome::NotInThisRun }
+    }
+
+    /// Ours as a multiple of `peer`, by the medians of the measure `key`: no target, but something to know. Nothing where
+    /// one of the two was not measured.
+    #[cfg_attr(not(feature = "process"), expect(dead_code, reason = "only the cases of processes have floors to name"))]
+    pub(crate) fn multiple(results: &Results, key: &str, what: &str, peer: &str) -> Option<Self> {
+        let multiple = results.ours(key)? / results.median(peer, key)?;
+        Some(Self { text: format!("{what} {} times that of {peer}", number(multiple)), outcome: Outcome::Remark })
     }
 
     /// Ours at most `target` times `peer`, by the medians of the measure `key`.
     pub(crate) fn ratio(results: &Results, key: &str, peer: &str, target: f64) -> Self {
-        match (results.median(OURS, key), results.median(peer, key)) {
+        match (results.ours(key), results.median(peer, key)) {
             (Some(ours), Some(theirs)) => {
                 let ratio = ours / theirs;
                 Self::new(format!("{ratio:.2} of {peer} (at most {target:.2})"), ratio <= target)
@@ -49,10 +70,11 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)?;
-        f.write_str(match self.met {
-            Some(true) => ": met",
-            Some(false) => ": MISSED",
-            None => ": not in this run",
+        f.write_str(match self.outcome {
+            Outcome::Met => ": met",
+            Outcome::Missed => ": MISSED",
+            Outcome::NotInThisRun => ": not in this run",
+            Outcome::Remark => "",
         })
     }
 }

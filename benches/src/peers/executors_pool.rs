@@ -6,7 +6,7 @@ use executors::Executor;
 use executors::crossbeam_workstealing_pool::{self, ThreadPool};
 use executors::parker::{SmallThreadData, StaticParker};
 
-use super::{Peer, Spawner, gather};
+use super::{Open, Peer, Spawner, gather};
 use crate::kernel::{self, Kernel};
 use crate::outcome::Outcome;
 
@@ -15,7 +15,7 @@ pub(crate) const PEER: Peer = Peer {
     name: "executors",
     package: "executors",
     how: "work-stealing pool, execute; one shared channel, so no result per job and none in order",
-    open: |workers| Ok(Box::new(Executors(crossbeam_workstealing_pool::small_pool(workers)))),
+    open: Open::Threads(|workers| Ok(Box::new(Executors(crossbeam_workstealing_pool::small_pool(workers))))),
 };
 
 type Inner = ThreadPool<StaticParker<SmallThreadData>>;

@@ -4,7 +4,7 @@ use forte::ThreadPool;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 
-use super::{Peer, Spawner, handles};
+use super::{Open, Peer, Spawner, handles};
 use crate::kernel::{self, Kernel};
 use crate::outcome::{Failure, Outcome};
 
@@ -13,10 +13,10 @@ pub(crate) const PEER: Peer = Peer {
     name: "forte",
     package: "forte",
     how: "spawn of a future, tasks awaited in order; FuturesUnordered for as_completed; nested jobs block_on",
-    open: |workers| match POOL.resize_to(workers) {
+    open: Open::Threads(|workers| match POOL.resize_to(workers) {
         size if size == workers => Ok(Box::new(Forte)),
         size => Err(Failure::because(format!("forte started {size} workers instead of {workers}"))),
-    },
+    }),
 };
 
 static POOL: ThreadPool = ThreadPool::new();

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::{Peer, Pool, handles};
+use super::{Open, Peer, Pool, handles};
 use crate::kernel::{self, Element};
 use crate::outcome::{Failure, Outcome};
 
@@ -11,7 +11,7 @@ pub(crate) const PEER: Peer = Peer {
     name: "inline",
     package: "benches",
     how: "the floor: one Arc cell per job, run by the caller; map and fib without jobs",
-    open: |_workers| Ok(Box::new(Inline)),
+    open: Open::Threads(|_workers| Ok(Box::new(Inline))),
 };
 
 struct Inline;

@@ -6,6 +6,8 @@ mod forte_pool;
 mod inline;
 mod ours;
 mod pool;
+#[cfg(feature = "process")]
+pub(crate) mod processes;
 mod rayon_par;
 mod rayon_spawn;
 mod rusty;
@@ -17,9 +19,13 @@ use std::error::Error;
 use std::sync::mpsc::Receiver;
 
 pub(crate) use self::pool::{Pool, Spawner};
+#[cfg(feature = "process")]
+pub(crate) use self::processes::Processes;
+use crate::field::Field;
 use crate::outcome::Outcome;
+use crate::versions::Versions;
 
-/// The name of our own pool among the peers: the one that all ratios are to.
+/// The name of our own pool of threads among the peers: the one that all ratios of its field are to.
 pub(crate) const OURS: &str = "executor-thread";
 
 /// One who is measured.
@@ -30,8 +36,44 @@ pub(crate) struct Peer {
     pub(crate) package: &'static str,
     /// How it is used.
     pub(crate) how: &'static str,
-    /// Starts a pool with this many worker threads.
-    pub(crate) open: fn(usize) -> Outcome<Box<dyn Pool>>,
+    /// Makes it ready.
+    pub(crate) open: Open,
+}
+
+/// How a peer is made ready, with so many workers.
+pub(crate) enum Open {
+    /// Starts a pool of threads.
+    Threads(fn(usize) -> Outcome<Box<dyn Pool>>),
+    /// Prepares worker processes, which start when they are first needed.
+    #[cfg(feature = "process")]
+    Processes(fn(usize) -> Outcome<Box<dyn Processes>>),
+    /// The same for those of Python, where the package is a module that may be missing.
+    #[cfg(feature = "process")]
+    Python(fn(usize) -> Outcome<Box<dyn Processes>>),
+}
+
+impl Peer {
+    /// The version of its package.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not on this machine.
+    pub(crate) fn version(&self, versions: &Versions) -> Result<String, String> {
+        match self.open {
+            #[cfg(feature = "process")]
+            Open::Python(_) => processes::python::version_of(self.package),
+            _ => Ok(versions.of(self.package).to_owned()),
+        }
+    }
+
+    /// With whom it competes.
+    pub(crate) fn field(&self) -> Field {
+        match self.open {
+            Open::Threads(_) => Field::Threads,
+            #[cfg(feature = "process")]
+            Open::Processes(_) | Open::Python(_) => Field::Processes,
+        }
+    }
 }
 
 /// All peers of this build, in the order of the tables.
@@ -48,12 +90,32 @@ pub(crate) const PEERS: &[Peer] = &[
     executors_pool::PEER,
     rusty::PEER,
     thread_pool::PEER,
+    #[cfg(feature = "process")]
+    processes::ours::PEER,
+    #[cfg(feature = "process")]
+    processes::socketpair::PEER,
+    #[cfg(feature = "process")]
+    processes::mapping::PEER,
+    #[cfg(feature = "process")]
+    processes::fork::PEER,
+    #[cfg(feature = "process")]
+    processes::procspawn_pool::PEER,
+    #[cfg(feature = "process")]
+    processes::ipc::PEER,
+    #[cfg(feature = "process")]
+    processes::python::EXECUTOR,
+    #[cfg(feature = "process")]
+    processes::python::POOL,
+    #[cfg(feature = "process")]
+    processes::python::LOKY,
 ];
 
 /// The peers that this build leaves out, and why.
 pub(crate) const ABSENT: &[(&str, &str)] = &[
     #[cfg(not(feature = "forte"))]
     ("forte", "names Rust 1.96 as its minimum; add --features forte --ignore-rust-version"),
+    #[cfg(not(feature = "process"))]
+    ("executor-process", "it comes with its own cases and peers; add --features process"),
 ];
 
 /// The peer called `name`.

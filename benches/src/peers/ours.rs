@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use executor_core::{Executor, as_completed, job};
 use executor_thread::ThreadExecutor;
 
-use super::{OURS, Peer, Pool, handles};
+use super::{OURS, Open, Peer, Pool, handles};
 use crate::kernel::{self, Element};
 use crate::outcome::Outcome;
 
@@ -14,10 +14,10 @@ pub(crate) const PEER: Peer = Peer {
     name: OURS,
     package: "executor-thread",
     how: "submit + result, map and as_completed as they are; nested jobs wait with result",
-    open: |workers| {
+    open: Open::Threads(|workers| {
         let pool = ThreadExecutor::new(workers)?;
         Ok(Box::new(Ours(POOL.get_or_init(|| pool))))
-    },
+    }),
 };
 
 /// Where the jobs that submit jobs find their pool.

@@ -3,7 +3,7 @@
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::{Peer, Pool};
+use super::{Open, Peer, Pool};
 use crate::kernel::{self, Element};
 use crate::outcome::Outcome;
 
@@ -12,7 +12,7 @@ pub(crate) const PEER: Peer = Peer {
     name: "rayon-par",
     package: "rayon",
     how: "par_iter().map().collect(), and join; nothing is submitted",
-    open: |workers| Ok(Box::new(RayonPar(ThreadPoolBuilder::new().num_threads(workers).build()?))),
+    open: Open::Threads(|workers| Ok(Box::new(RayonPar(ThreadPoolBuilder::new().num_threads(workers).build()?)))),
 };
 
 struct RayonPar(ThreadPool);

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use oneshot::Receiver;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::{Peer, Spawner, gather, handles};
+use super::{Open, Peer, Spawner, gather, handles};
 use crate::kernel::{self, Kernel};
 use crate::outcome::Outcome;
 
@@ -14,7 +14,7 @@ pub(crate) const PEER: Peer = Peer {
     name: "rayon-spawn",
     package: "rayon",
     how: "spawn + one oneshot channel per job; as_completed through one shared channel",
-    open: |workers| Ok(Box::new(RayonSpawn(ThreadPoolBuilder::new().num_threads(workers).build()?))),
+    open: Open::Threads(|workers| Ok(Box::new(RayonSpawn(ThreadPoolBuilder::new().num_threads(workers).build()?)))),
 };
 
 struct RayonSpawn(ThreadPool);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusty_pool::{JoinHandle, ThreadPool};
 
-use super::{Peer, Spawner, gather, handles};
+use super::{Open, Peer, Spawner, gather, handles};
 use crate::kernel::{self, Kernel};
 use crate::outcome::Outcome;
 
@@ -14,7 +14,7 @@ pub(crate) const PEER: Peer = Peer {
     name: "rusty_pool",
     package: "rusty_pool",
     how: "evaluate + await_complete; as_completed through one shared channel",
-    open: |workers| Ok(Box::new(Rusty(ThreadPool::new(workers, workers, Duration::from_secs(60))))),
+    open: Open::Threads(|workers| Ok(Box::new(Rusty(ThreadPool::new(workers, workers, Duration::from_secs(60)))))),
 };
 
 struct Rusty(ThreadPool);

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use futures_lite::future::block_on;
 
-use super::{Peer, Spawner, handles};
+use super::{Open, Peer, Spawner, handles};
 use crate::kernel::{self, Kernel};
 use crate::outcome::Outcome;
 
@@ -17,14 +17,14 @@ pub(crate) const PEER: Peer = Peer {
     name: "smol",
     package: "async-executor",
     how: "spawn, tasks awaited in order; FuturesUnordered for as_completed; nested jobs block",
-    open: |workers| {
+    open: Open::Threads(|workers| {
         for index in 0..workers {
             thread::Builder::new()
                 .name(format!("smol-{index}"))
                 .spawn(|| block_on(EXECUTOR.run(future::pending::<()>())))?;
         }
         Ok(Box::new(Smol))
-    },
+    }),
 };
 
 /// A child opens one pool, so it may as well be a static, which jobs reach without a handle.

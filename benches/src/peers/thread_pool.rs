@@ -4,7 +4,7 @@ use std::sync::mpsc;
 
 use threadpool::ThreadPool;
 
-use super::{Peer, Spawner, gather};
+use super::{Open, Peer, Spawner, gather};
 use crate::kernel::{self, Kernel};
 use crate::outcome::Outcome;
 
@@ -13,7 +13,7 @@ pub(crate) const PEER: Peer = Peer {
     name: "threadpool",
     package: "threadpool",
     how: "execute; one shared channel, so no result per job and none in order",
-    open: |workers| Ok(Box::new(Plain(ThreadPool::new(workers)))),
+    open: Open::Threads(|workers| Ok(Box::new(Plain(ThreadPool::new(workers))))),
 };
 
 struct Plain(ThreadPool);

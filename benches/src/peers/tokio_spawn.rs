@@ -6,7 +6,7 @@ use std::pin::Pin;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{Peer, Pool, Spawner, handles};
+use super::{Open, Peer, Pool, Spawner, handles};
 use crate::kernel::{self, Kernel};
 use crate::outcome::Outcome;
 
@@ -15,7 +15,7 @@ pub(crate) const PEER: Peer = Peer {
     name: "tokio",
     package: "tokio",
     how: "spawn from outside, handles awaited in order; JoinSet; nested jobs block in place",
-    open: |workers| Ok(Box::new(Tokio(runtime(workers)?))),
+    open: Open::Threads(|workers| Ok(Box::new(Tokio(runtime(workers)?)))),
 };
 
 /// Tasks that await tasks, which never block a worker: the other way to nest.
@@ -23,7 +23,7 @@ pub(crate) const AWAITING: Peer = Peer {
     name: "tokio-await",
     package: "tokio",
     how: "only nested-fib: async tasks that await tasks, boxed because they recurse",
-    open: |workers| Ok(Box::new(TokioAwait(runtime(workers)?))),
+    open: Open::Threads(|workers| Ok(Box::new(TokioAwait(runtime(workers)?)))),
 };
 
 struct Tokio(Runtime);
