@@ -5,6 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use nix::sys::signal::Signal;
+use serde::{Deserialize, Serialize};
 
 /// How a process ended.
 ///
@@ -17,7 +18,7 @@ use nix::sys::signal::Signal;
 /// assert_eq!(exit.signal_name(), Some("SIGSEGV"));
 /// assert_eq!(exit.to_string(), "signal 11 (SIGSEGV) ended it");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Exit {
     /// It exited with this code, 0 to 255.

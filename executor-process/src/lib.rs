@@ -55,6 +55,11 @@
 //! The standard library does not promise what works before `main`. What the hook leans on is tested on every change:
 //! environment, threads, panics and their handling, allocation, input and output.
 //!
+//! # External programs
+//!
+//! [`command`] is a job that runs an external program, on any backend and without a worker process if need be: fed with
+//! bytes, read whole, and ended with all that it has started, whatever becomes of the job.
+//!
 //! # Features
 //!
 //! * `hook` (default): workers begin before `main`. It costs one look at the environment at each start of the program.
@@ -82,6 +87,8 @@ mod worker;
 
 mod wire;
 
+mod command;
+
 mod entry;
 mod exit;
 mod start;
@@ -102,6 +109,7 @@ pub mod fuzzing {
 }
 
 pub use builder::ProcessExecutorBuilder;
+pub use command::{Command, CommandError, CommandOutput, command};
 pub use entry::init;
 pub use executor::ProcessExecutor;
 pub use exit::Exit;

@@ -139,6 +139,28 @@ fn retries_run_a_failing_job_again_and_give_up_at_last() {
 }
 
 #[test]
+fn commands_tells_each_failure_apart() {
+    let ran = run(env!("CARGO_BIN_EXE_commands"), &[]);
+    ran.succeeded();
+    let expected = [
+        "sorted: fig pear",
+        "sorted: one three two",
+        "grep: it exited with code 1",
+        "limit: program `sh` passed its run limit of 200ms and was ended; raise the limit",
+        r#"limit: until then it wrote "half\n", and took less than a minute: true"#,
+        "error: program `sh` failed: it exited with code 3; its last words: the disk is full",
+        "error: program `sh` failed: signal 9 (SIGKILL) ended it",
+        "error: program `no-such-program` was not found; install it, give its path, or check the `PATH` that the command gets",
+        "error: program `/etc/passwd` cannot be executed: permission is denied; give it the right to be executed, by \
+         `chmod +x`, if it is a program",
+        "error: program `ls` cannot begin in the directory `/no/such/directory`: No such file or directory (os error 2)",
+        "error: program `yes` wrote more than 1000 bytes to its standard output or its standard error and was ended; raise \
+         `output_bytes_max`, or let it write to a file",
+    ];
+    assert_eq!(ran.lines(), expected);
+}
+
+#[test]
 fn crawl_fetches_what_can_be_fetched() {
     let ran = run(env!("CARGO_BIN_EXE_crawl"), &[]);
     ran.succeeded();
