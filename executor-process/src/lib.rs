@@ -20,6 +20,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A pool is for many jobs. A [`Process`] is for one, with a process to itself, an exit status and signals.
+//!
 //! # Guarantees
 //!
 //! * *Blame.* When a worker dies, it costs one job: the one that it ran ends as
@@ -75,6 +77,8 @@ compile_error!("`executor-process` starts worker processes by means of Linux, an
 mod builder;
 mod executor;
 
+mod process;
+
 mod pool;
 
 mod board;
@@ -113,6 +117,9 @@ pub use command::{Command, CommandError, CommandOutput, command};
 pub use entry::init;
 pub use executor::ProcessExecutor;
 pub use exit::Exit;
+pub use process::{
+    CurrentProcess, Process, ProcessBuilder, ProcessHandle, SpawnError, active_children, current_process,
+};
 pub use start::StartMethod;
 
 /// A worker starts from a doctest.

@@ -75,6 +75,21 @@ fn bank_loses_money_without_a_lock_only() {
     ran.says("after 10000 transfers each way: 60000 and 40000, together 100000");
 }
 
+#[cfg(feature = "process")]
+#[test]
+fn process_tells_how_each_ended() {
+    let ran = run(env!("CARGO_BIN_EXE_process"), &[]);
+    ran.succeeded();
+    ran.says("heart runs beside the program: true");
+    ran.says("12: 12; it exited with code 0");
+    ran.says("twelve: `twelve` is no number; it exited with code 1");
+    ran.says("panic: nobody expected this; it exited with code 101");
+    assert!(ran.rest_of("crash: it died; ").starts_with("signal 6 (SIGABRT) ended it"), "{ran:?}");
+    ran.says("the heart stops as it was asked to: it exited with code 0");
+    ran.says("it has beaten: true");
+    ran.says("children left: 0");
+}
+
 #[cfg(feature = "in-process")]
 #[test]
 fn nested_waits_for_thousands_of_jobs_on_one_worker() {

@@ -207,7 +207,7 @@ impl Dispatcher {
     }
 }
 
-fn death_of(exit: Option<Exit>) -> WorkerDeath {
+pub(crate) fn death_of(exit: Option<Exit>) -> WorkerDeath {
     match exit {
         Some(Exit::Code(code)) => WorkerDeath::Exited(code),
         Some(exit @ Exit::Signal { number, .. }) => {

@@ -44,6 +44,10 @@ use crate::start::{Event, Starter};
 
 use member::Member;
 
+pub(crate) use death::death_of;
+pub(crate) use news::{Death, Ran, Told};
+pub(crate) use outputs::Outputs;
+
 const BELL: u64 = 0;
 const STARTER: u64 = 1;
 const FIRST_MEMBER: u64 = 2;

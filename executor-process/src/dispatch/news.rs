@@ -17,7 +17,7 @@ pub(super) struct News {
 }
 
 /// One thing that a worker told.
-pub(super) enum Told {
+pub(crate) enum Told {
     Ready { failure: Option<String> },
     Row(Row),
     Outcome { place: Place, item: u16, outcome: Ran },
@@ -26,7 +26,7 @@ pub(super) enum Told {
 }
 
 /// What came of an item.
-pub(super) enum Ran {
+pub(crate) enum Ran {
     Output {
         bytes: Output,
         failed: bool,
@@ -49,13 +49,13 @@ pub(super) enum Ran {
 
 /// How a worker died.
 #[derive(Clone)]
-pub(super) struct Death {
-    pub(super) pid: u32,
-    pub(super) how: executor_core::WorkerDeath,
+pub(crate) struct Death {
+    pub(crate) pid: u32,
+    pub(crate) how: executor_core::WorkerDeath,
 }
 
 /// Outputs of items in a row, none of which is a failure.
-pub(super) struct Row {
+pub(crate) struct Row {
     pub(super) place: Place,
     pub(super) first: u16,
     /// The buffer that they share, and where the first of them begins in it.
@@ -107,7 +107,7 @@ impl News {
 }
 
 impl Told {
-    fn of(report: Report<'_>, outputs: &mut Outputs) -> Told {
+    pub(crate) fn of(report: Report<'_>, outputs: &mut Outputs) -> Told {
         match report {
             Report::Ready { version, digest, failure, .. } => {
                 let same = version == VERSION && digest == u128::from(table().digest());
@@ -138,7 +138,7 @@ impl Ran {
         }
     }
 
-    pub(super) fn into_arrived(self, job: &JobRef, outputs: &[Arc<Vec<u8>>]) -> Arrived {
+    pub(crate) fn into_arrived(self, job: &JobRef, outputs: &[Arc<Vec<u8>>]) -> Arrived {
         let name = || job.name().to_owned();
         Arrived::Failed(match self {
             Ran::Output { bytes, failed } => return Arrived::Output { bytes: bytes.into_slice(outputs), failed },

@@ -13,20 +13,20 @@ const SHARED_BYTES: usize = 16 << 10;
 /// Gathers small outputs in buffers that they share, because an allocation for each would cost more than all else that is done for
 /// a short job here. A large one keeps its own.
 #[derive(Debug, Default)]
-pub(super) struct Outputs {
+pub(crate) struct Outputs {
     buffers: Vec<Vec<u8>>,
     ends: Vec<usize>,
 }
 
 /// Where an output is.
 #[derive(Debug)]
-pub(super) enum Output {
+pub(crate) enum Output {
     Own(Vec<u8>),
     Shared { buffer: usize, range: Range<usize> },
 }
 
 impl Outputs {
-    pub(super) fn add(&mut self, bytes: Payload<'_>) -> Output {
+    pub(crate) fn add(&mut self, bytes: Payload<'_>) -> Output {
         match bytes {
             Payload::Owned(bytes) => Output::Own(bytes),
             Payload::Borrowed(bytes) => {
@@ -55,7 +55,7 @@ impl Outputs {
     }
 
     /// The buffers, which can be handed out, and the notes.
-    pub(super) fn into_parts(self) -> (Vec<Arc<Vec<u8>>>, Vec<usize>) {
+    pub(crate) fn into_parts(self) -> (Vec<Arc<Vec<u8>>>, Vec<usize>) {
         (self.buffers.into_iter().map(Arc::new).collect(), self.ends)
     }
 }

@@ -65,6 +65,16 @@ pub(crate) enum Stream {
     Piped,
 }
 
+impl Settings {
+    /// The name of a worker, which a process with one job has to itself.
+    pub(crate) fn worker_name(&self, index: usize) -> String {
+        match self.role {
+            Role::Process { .. } => self.name.clone(),
+            _ => format!("{}-{index}", self.name),
+        }
+    }
+}
+
 impl Launch {
     /// Refuses what no worker could do, before one is started.
     pub(crate) fn check(&self) -> io::Result<()> {

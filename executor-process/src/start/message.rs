@@ -19,6 +19,8 @@ pub(crate) struct Order {
     pub(crate) index: usize,
     /// How many pools are around the worker.
     pub(crate) depth: u32,
+    /// The number of the process that orders it.
+    pub(crate) owner: i32,
     /// Changes of the environment that the worker makes itself.
     pub(crate) environment: Environment,
     /// What it does to itself.

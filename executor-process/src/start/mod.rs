@@ -1,7 +1,7 @@
 //! Starting worker processes, and learning how they ended.
 //!
-//! A pool has one [`Starter`]. It is asked for workers, and says through one descriptor that an event loop can watch
-//! what became of each: [`Event`].
+//! A pool has one [`Starter`], and so has a single [`Process`](crate::Process). It is asked for workers, and says through
+//! one descriptor that an event loop can watch what became of each: [`Event`].
 //!
 //! # The processes
 //!

@@ -17,8 +17,9 @@ use super::message::{Failure, Order, Report};
 use super::order::Kit;
 use super::spawn;
 use crate::entry;
+use crate::process;
 use crate::sys::{self, Disposition, PidFd};
-use crate::worker::{self, WorkerStart};
+use crate::worker::{self, Role, WorkerStart};
 
 /// The code with which a process exits that could not become what it was started for.
 const SETTLE_EXIT: i32 = 113;
@@ -81,7 +82,8 @@ fn settle(order: Order, fds: Vec<OwnedFd>, owner: Option<PidFd>) -> Result<Worke
         return Err(("begin".into(), io::Error::other("descriptors were lost on the way to it")));
     };
     entry::set_depth(order.depth);
-    set_name(&settings.name, order.index);
+    process::note_birth(settings.worker_name(order.index), order.owner);
+    set_name(settings, order.index);
     // What a handler of the program would do belongs to the program; a job may still set its own.
     sys::set_disposition(Signal::SIGINT, Disposition::Swallow);
     sys::set_disposition(Signal::SIGTERM, Disposition::Default);
@@ -110,11 +112,14 @@ fn settle(order: Order, fds: Vec<OwnedFd>, owner: Option<PidFd>) -> Result<Worke
     Ok(WorkerStart { channel, fds: extra, index, depth, name: settings.name, role: settings.role })
 }
 
-/// `resize-3`, with the name cut so that the number is always to be seen.
-fn set_name(name: &str, index: usize) {
-    let number = format!("-{index}");
+/// `resize-3`, with the name cut so that the number is always to be seen; a process with one job has no number.
+fn set_name(settings: &Settings, index: usize) {
+    let number = match settings.role {
+        Role::Process { .. } => String::new(),
+        _ => format!("-{index}"),
+    };
     let room = NAME_BYTES_MAX.saturating_sub(number.len());
-    let short = &name[..name.floor_char_boundary(room)];
+    let short = &settings.name[..settings.name.floor_char_boundary(room)];
     if let Ok(text) = CString::new(format!("{short}{number}")) {
         // The name is for lists of processes, and nothing depends on it.
         let _ = prctl::set_name(&text);

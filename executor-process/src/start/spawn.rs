@@ -25,7 +25,7 @@ pub(super) fn start(order: &Order, environment: &Environment, kit: Kit, reporter
     let (mut ours, theirs) = Link::pair()?;
     let fds = std::iter::once(reporter).chain(kit.into_fds()).collect();
     ours.send(order, fds)?;
-    let name = format!("{}-{}", order.settings.name, order.index);
+    let name = order.settings.worker_name(order.index);
     execute(&name, environment, Role::Worker, theirs.into_fd())
         .map_err(|error| io::Error::new(error.kind(), format!("worker {} cannot be started: {error}", order.index)))
 }

@@ -115,7 +115,8 @@ impl Starter {
         let (ends, kit) = ends(&settings, fds)?;
         let ticket = Ticket(self.tickets);
         let depth = entry::depth() + 1;
-        let mut order = Order { ticket, index, depth, environment: Environment::new(), settings };
+        let mut order =
+            Order { ticket, index, depth, owner: self.owner.as_raw(), environment: Environment::new(), settings };
         match &mut self.way {
             Way::Server(client) => {
                 order.environment.clone_from(&self.launch.environment);

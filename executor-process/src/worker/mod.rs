@@ -24,6 +24,12 @@ pub(crate) enum Role {
     /// Runs the jobs of a pool.
     #[default]
     Pool,
+    /// Runs one job, and exits with the code that says how it ended.
+    Process {
+        /// Exit handlers of the process are its own and run at its end. In a fork of the program they are the program's,
+        /// and only what was printed is flushed.
+        exit_handlers: bool,
+    },
     /// Answers questions about itself, for tests.
     #[cfg(any(test, feature = "testing"))]
     Witness,
@@ -51,7 +57,7 @@ pub(crate) struct WorkerStart {
 /// Runs a worker, from its start to the end of the process.
 pub(crate) fn run(start: WorkerStart) -> ! {
     match start.role {
-        Role::Pool => run::serve(start),
+        Role::Pool | Role::Process { .. } => run::serve(start),
         #[cfg(any(test, feature = "testing"))]
         Role::Witness => crate::testing::witness(start),
     }

@@ -1,6 +1,7 @@
 //! The loop of a worker: orders in, jobs run, outcomes out.
 
 use std::borrow::Cow;
+use std::io::Write;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +10,10 @@ use executor_core::JobError;
 use executor_core::backend::{Control, Guests, Initializer, PoolId, RunOptions, Seat, table};
 use nix::time::{ClockId, clock_gettime};
 
-use super::WorkerStart;
 use super::ear::Ear;
 use super::pace::Pace;
 use super::station::Station;
+use super::{Role, WorkerStart};
 use crate::bell::Bell;
 use crate::sys;
 use crate::wire::{
@@ -23,11 +24,17 @@ use crate::wire::{
 /// The code with which a worker exits that does not understand its owner.
 const BEGIN_EXIT: i32 = 114;
 
-/// Runs the jobs of a pool until the owner says that it is over, or is gone.
+/// The code with which a process exits whose one job is a failure, as of a program whose `main` returns an error.
+const FAILED_EXIT: i32 = 1;
+
+/// The code with which it exits if the job panicked, as of a program whose `main` does.
+const PANICKED_EXIT: i32 = 101;
+
+/// Runs jobs until the owner says that it is over, or is gone.
 pub(super) fn serve(start: WorkerStart) -> ! {
     // A job may replace the hook later; what it wants to know of a panic is noted first.
     let _ = executor_core::backend::prepare();
-    let index = start.index;
+    let (index, role) = (start.index, start.role);
     let (reader, station) = match begin(start) {
         Ok(begun) => begun,
         Err(error) => {
@@ -35,7 +42,21 @@ pub(super) fn serve(start: WorkerStart) -> ! {
         }
     };
     let _seat = Seat::new(PoolId::new(), index).take();
-    let code = Worker::new(station).serve(reader);
+    let mut worker = Worker::new(station);
+    let code = worker.serve(reader);
+    match role {
+        Role::Process { exit_handlers } if code == 0 => end_process(worker.job_code, exit_handlers),
+        _ => sys::exit_now(code),
+    }
+}
+
+/// Ends a process as its one job has ended.
+fn end_process(code: i32, exit_handlers: bool) -> ! {
+    if exit_handlers {
+        std::process::exit(code);
+    }
+    // Nobody is left to whom it could matter that standard output is closed.
+    let _ = std::io::stdout().flush();
     sys::exit_now(code)
 }
 
@@ -64,6 +85,8 @@ struct Worker {
     frame: Option<Frame>,
     pace: Pace,
     output: Vec<u8>,
+    /// The code that says how the last job ended.
+    job_code: i32,
 }
 
 /// An output buffer that has grown beyond this is not kept.
@@ -73,7 +96,7 @@ impl Worker {
     fn new(station: Arc<Station>) -> Self {
         // Without an ear, outcomes are told at once, and an async job sees a request when it looks.
         let ear = Ear::start(&station).ok();
-        Worker { station, ear, frame: None, pace: Pace::new(), output: Vec::new() }
+        Worker { station, ear, frame: None, pace: Pace::new(), output: Vec::new(), job_code: 0 }
     }
 
     /// Gives the code of the process.
@@ -150,6 +173,7 @@ impl Worker {
             None => Err(JobError::UnknownJob { name: format!("number {job} of the table of jobs") }),
         };
         self.station.page.leave(place, item);
+        self.job_code = code_of(&ran);
         let busy_ns = self.pace.lap(job);
         let output = if self.output.len() > KEPT_BYTES {
             Cow::Owned(std::mem::take(&mut self.output))
@@ -189,6 +213,14 @@ impl Worker {
             self.station.enter_frame(guests.clone());
         }
         self.frame = Some(Frame { place, guests, passed: false });
+    }
+}
+
+fn code_of(ran: &Result<bool, JobError>) -> i32 {
+    match ran {
+        Ok(false) => 0,
+        Err(JobError::Panicked { .. }) => PANICKED_EXIT,
+        Ok(true) | Err(_) => FAILED_EXIT,
     }
 }
 
