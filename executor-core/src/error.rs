@@ -78,7 +78,7 @@ pub enum JobError {
         name: String,
     },
     /// The worker process that ran the job died. The job is not run again unless its retries allow.
-    #[error("worker process {pid} died while it ran job `{job}`: {death}")]
+    #[error("worker process {pid} died while it ran job `{job}`: {death}{}", LastWords(stderr.as_deref()))]
     WorkerDied {
         /// The name of the job.
         job: String,
@@ -86,6 +86,9 @@ pub enum JobError {
         pid: u32,
         /// How it died.
         death: WorkerDeath,
+        /// What the worker last wrote to its standard error while it ran the job, where the backend captures that: some lines,
+        /// of which the beginning may be missing. `None` if it wrote nothing, or nobody listened.
+        stderr: Option<String>,
     },
     /// The job ended, and the worker process died before its outcome arrived. What the job did is done.
     #[error(
@@ -181,6 +184,25 @@ impl fmt::Display for At<'_> {
             Some(location) => write!(f, " at {location}"),
             None => Ok(()),
         }
+    }
+}
+
+/// How many characters of a worker's last words an error shows.
+const LAST_WORDS_CHARS: usize = 400;
+
+/// The last words of a worker on one line.
+struct LastWords<'a>(Option<&'a str>);
+
+impl fmt::Display for LastWords<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = self.0.into_iter().flat_map(str::lines).map(str::trim).filter(|line| !line.is_empty());
+        let text = lines.collect::<Vec<_>>().join(" | ").replace(char::is_control, "\u{fffd}");
+        if text.is_empty() {
+            return Ok(());
+        }
+        let begin = text.char_indices().rev().nth(LAST_WORDS_CHARS - 1).map_or(0, |(begin, _)| begin);
+        let cut = if begin > 0 { "…" } else { "" };
+        write!(f, "; it last wrote to its standard error: {cut}{}", &text[begin..])
     }
 }
 
@@ -381,4 +403,30 @@ pub struct WaitTimeout {
 /// The name of a job's type, for messages.
 pub(crate) fn job_name<J: Job>() -> &'static str {
     J::entry().name()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{JobError, WorkerDeath};
+
+    fn died(stderr: Option<&str>) -> String {
+        let stderr = stderr.map(str::to_owned);
+        JobError::WorkerDied { job: "resize".into(), pid: 7, death: WorkerDeath::Exited(3), stderr }.to_string()
+    }
+
+    #[test]
+    fn last_words_are_one_line() {
+        let plain = "worker process 7 died while it ran job `resize`: it exited with code 3";
+        assert_eq!(died(None), plain);
+        assert_eq!(died(Some(" \n\n")), plain);
+        let text = died(Some("thread 'main' panicked:\n  no\tway\r\n\nnote: x\n"));
+        let words = "thread 'main' panicked: | no\u{fffd}way | note: x";
+        assert_eq!(text, format!("{plain}; it last wrote to its standard error: {words}"));
+    }
+
+    #[test]
+    fn long_last_words_lose_their_beginning() {
+        let text = died(Some(&format!("a{}z", "é".repeat(1000))));
+        assert!(text.ends_with(&format!("error: …{}z", "é".repeat(399))), "{text}");
+    }
 }

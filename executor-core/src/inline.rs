@@ -182,7 +182,7 @@ impl Backend for InlineExecutor {
             finished,
             failed,
             cancelled,
-            worker_restarts: 0,
+            ..Stats::default()
         }
     }
 

@@ -173,7 +173,7 @@ pub use map::{Map, MapOptions, MapStream, MapUnordered, MapUnorderedStream};
 pub use options::{JobOptions, Priority, Retries};
 pub use registry::{JobEntry, job_named};
 pub use state::{JobId, JobState};
-pub use stats::Stats;
+pub use stats::{Restarts, Stats};
 pub use unread::{UnreadFailure, on_unread_failure};
 pub use wait::{WaitFor, Waited, wait};
 

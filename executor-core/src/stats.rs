@@ -17,8 +17,32 @@ pub struct Stats {
     pub failed: u64,
     /// Jobs that were cancelled before they began.
     pub cancelled: u64,
-    /// How often a worker was replaced.
+    /// How often a worker was replaced: the sum of [`restarts`](Stats::restarts).
     pub worker_restarts: u64,
+    /// The same by cause.
+    pub restarts: Restarts,
+}
+
+/// How often workers were replaced, by cause. A backend that replaces none has zeros.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Restarts {
+    /// The worker was lost, by the fault of its job or by a hand from outside.
+    pub crashed: u64,
+    /// Its job was killed on request.
+    pub killed: u64,
+    /// Its job had passed its run limit.
+    pub run_limit: u64,
+    /// It had done its share, as whoever built the executor asked for. No job ended with it.
+    pub recycled: u64,
+}
+
+impl Restarts {
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.crashed + self.killed + self.run_limit + self.recycled
+    }
 }
 
 impl Stats {

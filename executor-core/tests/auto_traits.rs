@@ -20,8 +20,8 @@ use executor_core::{
     AnyJob, AnyOutput, AsCompleted, AsCompletedStream, Backend, BoxError, BuildError, DuplicateJobName, Executor,
     InlineExecutor, InlineExecutorBuilder, JobContext, JobEntry, JobError, JobFuture, JobHandle, JobId, JobOptions,
     JobState, Map, MapOptions, MapStream, MapUnordered, MapUnorderedStream, OptionError, PanicPayload, Priority,
-    Rejection, Retries, Shutdown, ShutdownError, Stats, Stopped, TrySubmitError, UnreadFailure, WaitFor, WaitTimeout,
-    Waited, Work, WorkerDeath, job,
+    Rejection, Restarts, Retries, Shutdown, ShutdownError, Stats, Stopped, TrySubmitError, UnreadFailure, WaitFor,
+    WaitTimeout, Waited, Work, WorkerDeath, job,
 };
 use futures::Stream;
 
@@ -111,7 +111,7 @@ assert_not_impl!(JobError, PanicPayload => Clone);
 
 // Plain data.
 assert_impl!(
-    JobId, JobState, PoolId, Priority, Retries, Shutdown, WaitFor, Stats, Capabilities, Force,
+    JobId, JobState, PoolId, Priority, Retries, Shutdown, WaitFor, Stats, Restarts, Capabilities, Force,
     => (Copy + Debug + PartialEq + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe)
 );
 assert_impl!(JobId => (Ord + std::hash::Hash + std::fmt::Display));

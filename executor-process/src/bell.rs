@@ -37,6 +37,15 @@ impl Bell {
         Bell(fd)
     }
 
+    /// The same bell once more.
+    ///
+    /// # Errors
+    ///
+    /// If descriptors have run out.
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Bell(self.0.try_clone()?))
+    }
+
     /// Rings. It does nothing if the bell has been rung so often that nobody can have missed it.
     pub(crate) fn ring(&self, who: Ring) {
         let value: u64 = if who == Ring::Owner { OWNER } else { 1 };

@@ -7,10 +7,10 @@ use std::task::Waker;
 use std::time::Instant;
 
 use executor_core::backend::{JobRef, Parcel, RoomTicket};
-use executor_core::{JobError, JobId, Priority, Rejection, Shutdown};
+use executor_core::{JobError, JobId, Priority, Rejection, Restarts, Shutdown};
 
 use crate::bell::Bell;
-use crate::load::{Key, Load, Loads};
+use crate::load::{Fate, Key, Load, Loads};
 use crate::queue::Queue;
 use crate::wire::{Page, Place};
 
@@ -45,6 +45,8 @@ pub(crate) struct Desk {
     pub(crate) ear: Option<Arc<Bell>>,
     /// How many items it has that have not come back and were not taken back.
     pub(crate) ahead: u32,
+    /// How many items of it have come back with an outcome.
+    pub(crate) ended: u64,
 }
 
 impl Desk {
@@ -73,6 +75,7 @@ pub(crate) struct Doom {
     pub(crate) worker: usize,
     pub(crate) place: Place,
     pub(crate) item: u16,
+    pub(crate) fate: Fate,
 }
 
 /// Why a load was not admitted.
@@ -120,7 +123,7 @@ pub(crate) struct Board {
     pub(crate) arriving: u64,
     /// Jobs whose outcome has come, which are counted and whose futures are about to learn it.
     pub(crate) landing: u64,
-    pub(crate) restarts: u64,
+    pub(crate) restarts: Restarts,
     /// How many threads took out what waited, and are not done with ending it.
     pub(crate) clearing: usize,
     /// The dispatcher has ended, and all workers before it.
@@ -128,8 +131,9 @@ pub(crate) struct Board {
 }
 
 impl Board {
-    pub(crate) fn new(workers: usize) -> Self {
-        Board { desks: (0..workers).map(|_| Desk::default()).collect(), ..Board::default() }
+    /// A board for so many places of workers.
+    pub(crate) fn new(places: usize) -> Self {
+        Board { desks: (0..places).map(|_| Desk::default()).collect(), ..Board::default() }
     }
 
     /// Takes the load in.
@@ -348,6 +352,11 @@ impl Board {
     /// True if nothing is left to be done.
     pub(crate) fn is_empty(&self) -> bool {
         self.loads.is_empty() && self.arriving == 0 && self.landing == 0 && self.clearing == 0
+    }
+
+    /// True if no worker is needed any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.broken.is_some() || (self.shutdown.is_some() && self.is_empty())
     }
 
     /// True if what waits does not run any more.

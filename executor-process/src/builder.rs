@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use executor_core::backend::{Initializer, PoolId, table};
 use executor_core::{BuildError, Job};
@@ -14,7 +15,9 @@ use crate::bell::Bell;
 use crate::dispatch::Dispatcher;
 use crate::entry;
 use crate::executor::ProcessExecutor;
-use crate::pool::Pool;
+use crate::output::{Listener, OutputLine, OutputThread};
+use crate::pool::{Plan, Pool};
+use crate::recycling::{Recycling, Resident};
 use crate::start::{Launch, StartMethod, Starter, Stream};
 
 /// The most workers of a pool: far more than any machine runs, and few enough to catch a slip.
@@ -24,6 +27,8 @@ const WORKERS_MAX: usize = 4096;
 pub(crate) struct Recipe {
     /// The place of the initializer in the table of jobs, and its encoded arguments.
     pub(crate) initializer: Option<(u32, Vec<u8>)>,
+    /// When it is replaced.
+    pub(crate) recycling: Recycling,
 }
 
 /// Builds a [`ProcessExecutor`].
@@ -44,7 +49,9 @@ pub struct ProcessExecutorBuilder {
     queue_capacity: Option<usize>,
     method: StartMethod,
     initializer: Option<Initializer>,
+    recycling: Recycling,
     launch: Launch,
+    listener: Listener,
 }
 
 impl ProcessExecutorBuilder {
@@ -55,7 +62,9 @@ impl ProcessExecutorBuilder {
             queue_capacity: None,
             method: StartMethod::default(),
             initializer: None,
+            recycling: Recycling::default(),
             launch: Launch::default(),
+            listener: Listener::default(),
         }
     }
 
@@ -136,12 +145,123 @@ impl ProcessExecutorBuilder {
         self
     }
 
-    /// Sends what the workers write to their standard output and standard error nowhere. Default: where those of the program
-    /// go.
-    pub fn discard_output(mut self) -> Self {
-        self.launch.settings.stdout = Stream::Null;
-        self.launch.settings.stderr = Stream::Null;
+    /// Replaces a worker when it has run so many jobs: never more, with 1 each job has a process of its own. Items of a `map`
+    /// count as jobs, and so does each attempt of a job that is tried again. Default: no limit.
+    ///
+    /// # Recycling
+    ///
+    /// A worker that is recycled ends its job first; what it was sent and has not begun goes elsewhere. Then its state is dropped,
+    /// the values of its thread and its exit handlers run as at the end of a program, and it exits with code 0. (With
+    /// [`StartMethod::Fork`] only its state is dropped, because the rest is in part that of the program itself.) One that has not
+    /// ended after 5 s is killed. Its replacement starts before it leaves and runs jobs only after that: so there may be two
+    /// processes for a worker for a time, and never more than [`workers`](ProcessExecutorBuilder::workers) jobs at once. The replacement
+    /// runs the initializer. [`Restarts::recycled`](executor_core::Restarts::recycled) counts it. A worker that has run nothing
+    /// is not recycled.
+    pub fn recycle_after_jobs(mut self, jobs: u64) -> Self {
+        self.recycling.jobs = Some(jobs);
         self
+    }
+
+    /// Replaces a worker that is so old, when its job has ended; see [recycling](ProcessExecutorBuilder::recycle_after_jobs).
+    /// It goes on with further jobs until its replacement is ready. Default: no limit.
+    pub fn recycle_after(mut self, age: Duration) -> Self {
+        self.recycling.age = Some(age);
+        self
+    }
+
+    /// Replaces a worker of which more than so many bytes are in memory, when its job has ended; see
+    /// [recycling](ProcessExecutorBuilder::recycle_after_jobs). What counts is the resident set, in which memory that it
+    /// shares with other processes is contained; it is looked at behind jobs, every 10 ms at most. The worker goes on with further
+    /// jobs until its replacement is ready. [`address_space_max`](ProcessExecutorBuilder::address_space_max) is the limit that
+    /// no job passes. Default: no limit.
+    pub fn recycle_above_memory(mut self, bytes: u64) -> Self {
+        self.recycling.memory_bytes = Some(bytes);
+        self
+    }
+
+    /// Sends what the workers write to their standard output and standard error nowhere. Default: where those of the program
+    /// go, untouched. Of this and [`on_output`](ProcessExecutorBuilder::on_output) the last counts.
+    pub fn discard_output(mut self) -> Self {
+        self.set_streams(Stream::Null);
+        self.listener = Listener::default();
+        self
+    }
+
+    /// Captures what the workers write to their standard output and standard error, and calls `callback` with each line: which
+    /// worker, which stream, which job. Then [`JobError::WorkerDied`](executor_core::JobError::WorkerDied) also tells what the
+    /// job last wrote to standard error, up to 2 KiB. Of this and
+    /// [`discard_output`](ProcessExecutorBuilder::discard_output) the last counts.
+    ///
+    /// # What is promised
+    ///
+    /// * The lines of a stream come in the order in which they were written, whole, and never with bytes of another stream or
+    ///   worker between. A line longer than 16 KiB comes in several, as [`LineEnd`](crate::LineEnd) says. What is no UTF-8 is
+    ///   replaced.
+    /// * A line has the name of the job that ran when it was written, to the byte: a worker begins a job only when all that was
+    ///   printed before has been read. A thread or a program that a job leaves behind prints in the name of the job that runs
+    ///   then, or ran last. If it never ceases to print, the worker does not wait for it, and lines near the border of two jobs may
+    ///   have the name of the other.
+    /// * Behind each job, the buffers of [`std::io::stdout`] and of the C library are flushed. So what a job has printed was read
+    ///   before its future is done, also if its worker dies. The callback may be called after that; the end of a `shutdown`
+    ///   waits for the last line, unless its limit passes.
+    /// * Nothing is dropped. What a program prints that a job has started, and that goes on after the worker has ended, is no
+    ///   longer read: its writes fail.
+    ///
+    /// # Blocking
+    ///
+    /// The callback runs on a thread of the pool's, `name-output`, a line at a time. When 1 MiB waits for it, no more is read:
+    /// jobs that print wait for the callback then, and no worker is started. On that thread a blocking wait for a job of the
+    /// pool is [`JobError::WouldBlock`](executor_core::JobError::WouldBlock), and a shutdown of the pool is refused. A callback
+    /// must not wait in other ways for jobs that print, and one that never returns makes those wait for ever; only a kill ends them.
+    ///
+    /// # Panics
+    ///
+    /// Not here. If the callback panics, the panic hook reports it, and the next line is told.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// use executor_core::{Executor, job};
+    /// use executor_process::{OutputStream, ProcessExecutor};
+    ///
+    /// #[job]
+    /// fn greet(name: String) {
+    ///     println!("hello, {name}");
+    /// }
+    ///
+    /// let (told, lines) = mpsc::channel();
+    /// let pool = ProcessExecutor::builder().workers(2).on_output(move |line| drop(told.send(line))).build()?;
+    /// let greeting = pool.submit(greet::job("world".to_owned()));
+    /// let id = greeting.id();
+    /// greeting.result()?;
+    /// let line = lines.recv()?;
+    /// assert_eq!((&*line.text, line.stream), ("hello, world", OutputStream::Stdout));
+    /// assert_eq!(line.job.map(|job| job.id), Some(id));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_output(mut self, callback: impl Fn(OutputLine) + Send + Sync + 'static) -> Self {
+        self.set_streams(Stream::Piped);
+        self.listener.callback = Some(Arc::new(callback));
+        self
+    }
+
+    /// Captures what the workers write, as [`on_output`](ProcessExecutorBuilder::on_output), and makes each line an event of
+    /// `tracing`, with the target `executor_process::output`: the line is the message, at level `INFO` for standard output and
+    /// `WARN` for standard error; the fields are `worker` (number), `pid`, `stream` (`stdout` or `stderr`), `job_id` (number) and `job`
+    /// (name), the last two only where there is a job. It may be combined with a callback.
+    #[cfg(feature = "tracing")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+    pub fn trace_output(mut self) -> Self {
+        self.set_streams(Stream::Piped);
+        self.listener.traces = true;
+        self
+    }
+
+    fn set_streams(&mut self, stream: Stream) {
+        self.launch.settings.stdout = stream;
+        self.launch.settings.stderr = stream;
     }
 
     /// Starts the pool; its workers start in the background.
@@ -149,7 +269,8 @@ impl ProcessExecutorBuilder {
     /// # Errors
     ///
     /// * [`BuildError::Invalid`] for 0 workers, too many workers, a queue of 0 jobs, settings that no worker can have,
-    ///   an initializer that cannot be encoded, and a program whose workers would not find their entry.
+    ///   workers that are recycled at once, an initializer that cannot be encoded, and a program whose workers would not
+    ///   find their entry.
     /// * [`BuildError::DuplicateJobName`] if two jobs of this program have the same explicit name.
     /// * [`BuildError::Start`] if the system refuses what the pool needs, and for [`StartMethod::Fork`] in a program that has
     ///   more than one thread.
@@ -167,16 +288,26 @@ impl ProcessExecutorBuilder {
                 "a queue of 0 jobs never has room; set 1 or more, or leave the queue unbounded".into(),
             ));
         }
-        let recipe = Recipe { initializer: self.initializer.as_ref().map(encoded).transpose()? };
+        self.recycling.check().map_err(|what| invalid(what.to_owned()))?;
+        let initializer = self.initializer.as_ref().map(encoded).transpose()?;
+        let recipe = Recipe { initializer, recycling: self.recycling };
         let id = PoolId::new();
         let name = self.name.unwrap_or_else(|| format!("executor-{}", id.as_u64()));
         let mut launch = self.launch;
         launch.settings.name.clone_from(&name);
         launch.check().map_err(|error| invalid(error.to_string()))?;
         let refused = |cause| BuildError::Start { worker: 0, cause };
+        if self.recycling.memory_bytes.is_some() {
+            Resident::of_self().map_err(|cause| invalid(format!("the memory of workers cannot be seen: {cause}")))?;
+        }
+        let captures = launch.settings.stdout == Stream::Piped;
         // With `Fork` this forks, so that no thread may be started before.
         let starter = Starter::new(self.method, launch).map_err(refused)?;
-        let pool = Pool::new(id, workers, self.queue_capacity, Bell::new().map_err(refused)?, &name);
+        let bell = Bell::new().map_err(refused)?;
+        let start_output = || OutputThread::start(self.listener, id, &name, bell.try_clone()?);
+        let output = captures.then(start_output).transpose().map_err(refused)?;
+        let (capacity, is_recycled) = (self.queue_capacity, self.recycling.is_on());
+        let pool = Pool::new(Plan { id, workers, capacity, bell, name: &name, is_recycled }, output);
         let dispatcher = Dispatcher::new(Arc::clone(&pool), recipe, starter).map_err(refused)?;
         let thread = thread::Builder::new()
             .name(format!("{name}-dispatch"))

@@ -14,6 +14,11 @@ thread_local! {
     static CALLS_FOR: Cell<Option<PoolId>> = const { Cell::new(None) };
 }
 
+/// Makes the calling thread one on which callbacks of the pool run, and on which nothing may wait for the pool.
+pub(crate) fn enter(pool: PoolId) {
+    CALLS_FOR.with(|pools| pools.set(Some(pool)));
+}
+
 /// A thread that starts with the first callback. It lets the dispatcher go on, whatever a callback does.
 pub(crate) struct CallbackThread {
     pool: PoolId,
@@ -36,7 +41,7 @@ impl CallbackThread {
         CallbackThread { pool, name: format!("{name}-callbacks"), running: Mutex::new(None) }
     }
 
-    /// True on the thread itself.
+    /// True on the thread itself, and on that for output.
     pub(crate) fn is_current(&self) -> bool {
         CALLS_FOR.with(Cell::get) == Some(self.pool)
     }
@@ -72,7 +77,7 @@ impl CallbackThread {
         let (calls, made) = mpsc::channel::<Call>();
         let pool = self.pool;
         let run = move || {
-            CALLS_FOR.with(|pools| pools.set(Some(pool)));
+            enter(pool);
             made.into_iter().for_each(Call::make);
         };
         let thread = thread::Builder::new().name(self.name.clone()).spawn(run).ok()?;

@@ -32,6 +32,10 @@
 //!   limit end exactly one job: its worker is replaced.
 //! * *Order.* Jobs of one priority are sent in the order of their submits; with one worker they also begin so. After 16 jobs
 //!   of a higher priority one of a lower goes.
+//! * *Output.* What workers print goes where the program's does, untouched, unless the builder says otherwise: it can be discarded, or
+//!   captured, line by line with the job that wrote it. See [`on_output`](ProcessExecutorBuilder::on_output).
+//! * *Recycling.* On request a worker is replaced [after some jobs](ProcessExecutorBuilder::recycle_after_jobs), at an age, or above a
+//!   size. No job ends with it.
 //! * *Values.* A job and its output are encoded; the job is dropped where it was submitted, before it runs. Callbacks and
 //!   wakers run on one thread of the pool's.
 //! * *End.* Workers end with their owner, whichever way that ends. Nothing of theirs has a name in the file system.
@@ -65,6 +69,7 @@
 //! # Features
 //!
 //! * `hook` (default): workers begin before `main`. It costs one look at the environment at each start of the program.
+//! * `tracing`: `ProcessExecutorBuilder::trace_output`, which makes what workers print events. Nothing is traced without a call of it.
 //! * `testing`: not for use; the tests of this crate have it.
 //!
 //! # Platforms
@@ -87,6 +92,8 @@ mod queue;
 
 mod callbacks;
 mod dispatch;
+mod output;
+mod recycling;
 mod worker;
 
 mod wire;
@@ -117,6 +124,7 @@ pub use command::{Command, CommandError, CommandOutput, command};
 pub use entry::init;
 pub use executor::ProcessExecutor;
 pub use exit::Exit;
+pub use output::{LineEnd, OutputJob, OutputLine, OutputStream};
 pub use process::{
     CurrentProcess, Process, ProcessBuilder, ProcessHandle, SpawnError, active_children, current_process,
 };

@@ -296,7 +296,7 @@ impl Matrix {
                 assert!(location.is_some_and(|location| location.contains("failures.rs:")), "{case}");
                 assert!(!has_ended(pid), "{case}: the worker is kept");
             }
-            (_, _, Err(JobError::WorkerDied { job, pid: died, death })) => {
+            (_, _, Err(JobError::WorkerDied { job, pid: died, death, .. })) => {
                 assert!(job.contains(name), "{case}: {job}");
                 assert_eq!(died, pid, "{case}");
                 assert_eq!(death, self.death(what, case), "{case}");

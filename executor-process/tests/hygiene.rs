@@ -12,24 +12,26 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use common::{
     METHODS, THREADED_METHODS, all_workers_of, below, descriptors, has_ended, method_of, named, shared_mappings,
-    threads_named, watched,
+    threads_named, watched, watched_for,
 };
 use executor_core::{Executor, JobError, Shutdown, job};
 use executor_process::{ProcessExecutor, StartMethod};
 use executor_testkit::{Gate, ON_PURPOSE, comes_about, eventually, jobs, scaled};
 
-const CASES: [(&str, fn()); 9] = [
+const CASES: [(&str, fn()); 10] = [
     ("an_owner_that_is_killed_leaves_nobody", || owners_end("killed")),
     ("an_owner_that_exits_leaves_nobody", || owners_end("exits")),
     ("an_owner_that_panics_leaves_nobody", || owners_end("panics")),
     ("an_owner_that_leaks_its_pool_leaves_nobody", || owners_end("leaks")),
     ("pools_that_come_and_go_leave_nothing", pools_that_come_and_go_leave_nothing),
+    ("recycled_workers_leave_nothing", recycled_workers_leave_nothing),
     ("two_pools_end_apart", two_pools_end_apart),
     ("the_last_handle_waits_for_what_runs", the_last_handle_waits_for_what_runs),
     ("a_callback_may_drop_the_last_handle", a_callback_may_drop_the_last_handle),
@@ -174,6 +176,55 @@ fn pools_that_come_and_go_leave_nothing() {
         });
         assert!(same, "{method:?}: {before:?} before, {after:?} after");
     }
+}
+
+/// 1 000 workers, or 10 000 with `EXECUTOR_LONG_TESTS=1`.
+fn recycled_workers_leave_nothing() {
+    let long = std::env::var_os("EXECUTOR_LONG_TESTS").is_some_and(|value| value == "1");
+    let recycled = if long { 10_000 } else { 1_000 };
+    let _watched = watched_for(Duration::from_secs(if long { 600 } else { 120 }));
+    for method in THREADED_METHODS {
+        let lines = Arc::new(AtomicU64::new(0));
+        let theirs = Arc::clone(&lines);
+        let pool = named("passing", 2)
+            .start_method(method)
+            .recycle_after_jobs(1)
+            .on_output(move |_| {
+                theirs.fetch_add(1, Ordering::Relaxed);
+            })
+            .build()
+            .unwrap();
+        let count = move |jobs: u64| {
+            assert_eq!(pool.map(|_| print::job(), 0..jobs).filter(Result::is_ok).count() as u64, jobs);
+            // A replacement for each worker is there again, or on its way, when all that were recycled have gone.
+            let restarts = pool.stats().restarts;
+            assert_eq!((restarts.crashed, restarts.killed, restarts.run_limit), (0, 0, 0));
+            eventually("two workers are left", || common::workers_of("passing").len() == 2);
+        };
+        count(20);
+        let mut before = belongings();
+        // One page for each worker: those that have left are cleared away.
+        let settled = comes_about(|| {
+            before = belongings();
+            before.1 == 2 && belongings() == before
+        });
+        assert!(settled, "{method:?}: {before:?}");
+        count(recycled / 2);
+        let mut after = before;
+        let same = comes_about(|| {
+            after = belongings();
+            after == before
+        });
+        assert!(same, "{method:?}: {before:?} before, {after:?} after");
+        drop(count);
+        assert_eq!(lines.load(Ordering::Relaxed), 20 + recycled / 2, "{method:?}");
+    }
+}
+
+/// Prints a line.
+#[job]
+fn print() {
+    println!("a line");
 }
 
 fn two_pools_end_apart() {

@@ -40,7 +40,7 @@ impl Dispatcher {
             let Some(key) = queue.peek(|key| loads.get(key).is_some_and(|load| load.is_queued)) else { return };
             let Some(load) = loads.get_mut(key) else { return };
             // Where several workers are free, a long row is shared between them.
-            let fair = load.open.div_ceil(2 * self.members.len() as u32).max(1);
+            let fair = load.open.div_ceil(2 * self.pool.workers as u32).max(1);
             let items = load.take(room.min(fair).min(u32::from(ITEMS_MAX)));
             if !load.waits() {
                 load.is_queued = false;

@@ -12,10 +12,13 @@ use nix::sys::epoll::{EpollEvent, EpollFlags};
 use super::member::{Member, Present, State};
 use super::news::{Death, News, Ran};
 use super::outcome::Landing;
+use super::pipes::Pipes;
+use super::recycle::Wear;
 use super::{Dispatcher, FIRST_MEMBER};
 use crate::bell::Bell;
 use crate::board::Desk;
 use crate::exit::Exit;
+use crate::load::Fate;
 use crate::start::{Ticket, Worker};
 use crate::wire::{Drained, FRAME_BYTES_MAX, Lane, Order, Page, Region, Setup, SocketLane, VERSION};
 
@@ -28,20 +31,31 @@ const FIRST_WAIT: Duration = Duration::from_millis(10);
 impl Dispatcher {
     /// Orders a worker for each place that has none.
     pub(super) fn start_missing(&mut self) {
+        let is_free = |place: usize| {
+            let other = self.twin(place);
+            self.members[place].is_vacant() && !other.is_some_and(|other| self.members[other].is_here())
+        };
+        let missing: Vec<_> = self.serving.iter().copied().filter(|&place| is_free(place)).collect();
+        self.start_each(missing);
+    }
+
+    /// Orders workers for these places, unless it is not the time for it.
+    pub(super) fn start_each(&mut self, places: Vec<usize>) {
+        // What they print could not be taken, and would be too much if they died of it.
+        if places.is_empty() || self.holds_output() {
+            return;
+        }
         if self.not_before.is_some_and(|not_before| Instant::now() < not_before) {
             return;
         }
         self.not_before = None;
-        {
-            let board = self.pool.lock();
-            if board.broken.is_some() || (board.shutdown.is_some() && board.is_empty()) {
-                return;
-            }
+        if self.pool.lock().is_over() {
+            return;
         }
-        for worker in 0..self.members.len() {
-            if self.members[worker].is_vacant()
+        for place in places {
+            if self.members[place].is_vacant()
                 && self.not_before.is_none()
-                && let Err(error) = self.order(worker)
+                && let Err(error) = self.order(place)
             {
                 self.failed_start(&error.to_string());
             }
@@ -52,7 +66,7 @@ impl Dispatcher {
         let (region, file) = Region::create()?;
         let (page, ear) = (Arc::new(Page::new(region)), Arc::new(Bell::new()?));
         let mut events = Vec::new();
-        let ticket = self.starter.start(worker, &[file.as_fd(), ear.as_fd()], &mut events)?;
+        let ticket = self.starter.start(worker % self.pool.workers, &[file.as_fd(), ear.as_fd()], &mut events)?;
         self.members[worker].state = State::Ordered { ticket, page, ear };
         self.handle(events);
         Ok(())
@@ -63,7 +77,7 @@ impl Dispatcher {
     }
 
     /// There is a process.
-    pub(super) fn started(&mut self, process: Worker) {
+    pub(super) fn started(&mut self, mut process: Worker) {
         let Some(worker) = self.place_of(process.ticket) else { return };
         let state = std::mem::take(&mut self.members[worker].state);
         let State::Ordered { page, ear, .. } = state else { return };
@@ -80,7 +94,10 @@ impl Dispatcher {
             }
         };
         let page = Arc::clone(lane.page());
+        let pipes = Pipes::of(&mut process, worker % self.pool.workers);
+        let wear = self.recipe.recycling.is_on().then(|| Wear::of(&process, &self.recipe.recycling));
         let mut present = Present::new(process, lane);
+        (present.pipes, present.wear) = (pipes, wear);
         let initializer = self.recipe.initializer.as_ref().map(|(job, bytes)| (*job, bytes.as_slice().into()));
         let setup = Setup {
             version: VERSION,
@@ -92,6 +109,7 @@ impl Dispatcher {
             present.kill();
         }
         self.members[worker].state = State::Present(Box::new(present));
+        self.watch_pipes(worker);
         let mut board = self.pool.lock();
         board.desks[worker] = Desk { page: Some(page), ear: Some(ear), ..Desk::default() };
     }
@@ -120,6 +138,7 @@ impl Dispatcher {
     /// A process has ended.
     pub(super) fn died(&mut self, ticket: Ticket, exit: Exit) {
         let Some(worker) = self.place_of(ticket) else { return };
+        self.hear_pipes_out(worker);
         self.hear_out(worker);
         self.recover(worker);
         let member = &mut self.members[worker];
@@ -127,11 +146,21 @@ impl Dispatcher {
             member.present().map_or((false, false), |present| (present.is_ready, present.is_leaving));
         if was_ready && !was_leaving {
             // Before its jobs end, so that whoever learns of their end finds it counted.
-            self.pool.lock().restarts += 1;
+            let fate = member.fate();
+            let restarts = &mut self.pool.lock().restarts;
+            match fate {
+                Some(Fate::Killed) => restarts.killed += 1,
+                Some(Fate::RunLimit) => restarts.run_limit += 1,
+                None => restarts.crashed += 1,
+            }
         }
+        let pipes = member.here().and_then(|present| present.pipes.as_ref());
+        let words = pipes.and_then(|pipes| pipes.last_words(None));
         self.clear(worker, Some(exit));
         if !was_ready && !was_leaving {
-            self.failed_start(&format!("a worker ended before it was ready: {exit}"));
+            let words =
+                words.map(|words| format!("; it last wrote to its standard error: {words}")).unwrap_or_default();
+            self.failed_start(&format!("a worker ended before it was ready: {exit}{words}"));
         }
     }
 
@@ -160,6 +189,7 @@ impl Dispatcher {
     fn clear(&mut self, worker: usize, exit: Option<Exit>) {
         let State::Present(mut present) = Member::vacate(&mut self.members[worker]) else { return };
         let death = Death { pid: present.process.pid, how: death_of(exit) };
+        let words = |place, item| present.pipes.as_ref().and_then(|pipes| pipes.last_words(Some((place, item))));
         let verdicts = present.lane.verdicts();
         let mut board = self.pool.lock();
         let desk = std::mem::take(&mut board.desks[worker]);
@@ -170,13 +200,14 @@ impl Dispatcher {
             let item = |number: u16| frame.first + u32::from(number);
             for number in verdict.lost.clone().chain(verdict.blamed) {
                 let blamed = verdict.blamed == Some(number);
-                let ran = if blamed { Ran::Died(death.clone()) } else { Ran::Lost(death.clone()) };
+                let ran =
+                    if blamed { Ran::Died(death.clone(), words(place, number)) } else { Ran::Lost(death.clone()) };
                 endings.extend(board.end_sent(frame.load, item(number), ran));
             }
             for number in verdict.claimed {
                 // None of its code has run. But if its end was decided, it is not to run elsewhere.
                 if board.loads.get(frame.load).is_some_and(|load| load.fate(item(number)).is_some()) {
-                    endings.extend(board.end_sent(frame.load, item(number), Ran::Died(death.clone())));
+                    endings.extend(board.end_sent(frame.load, item(number), Ran::Died(death.clone(), None)));
                 } else {
                     back.push((frame.load, item(number)..item(number + 1)));
                 }

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 use nix::time::{ClockId, clock_gettime};
 
+use super::pipes::Pipes;
+use super::recycle::Wear;
 use crate::bell::Bell;
 use crate::board::Desk;
-use crate::load::Key;
+use crate::load::{Fate, Key};
 use crate::start::{Ticket, Worker};
 use crate::wire::{Activity, Flushed, Lane, Order, Page, Place, SocketLane};
 
@@ -24,10 +26,20 @@ const WINDOW_MIN: u32 = 2;
 /// After so long without news from a worker its job counts as long. A worker keeps its outcomes back for 1 ms at most.
 const LONG: Duration = Duration::from_millis(5);
 
+/// How long a doomed job that has ended is waited for while nothing is read of what its worker prints.
+const DOOM_PATIENCE: Duration = Duration::from_millis(20);
+
+/// How long a worker that was told to end may take for it, while it drops its state and runs its exit hooks.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
+
 /// One worker, or the place for one.
 #[derive(Default)]
 pub(super) struct Member {
     pub(super) state: State,
+    /// It gets no jobs: it waits to replace another worker, or is to be replaced.
+    pub(super) stands_by: bool,
+    /// How many jobs it may run in the life of a process.
+    jobs_max: Option<u64>,
     /// How many items it may have ahead.
     window: u32,
     /// A moving average, at least 1; 0 until something was measured.
@@ -64,6 +76,12 @@ pub(super) struct Present {
     pub(super) is_ready: bool,
     /// It was told to end.
     pub(super) is_leaving: bool,
+    /// When it is killed for not leaving.
+    leaves_by: Option<Instant>,
+    /// What it prints, if that is captured.
+    pub(super) pipes: Option<Pipes>,
+    /// How worn it is, if it may be recycled.
+    pub(super) wear: Option<Wear>,
     /// The poll tells when it can be written to.
     watches_room: bool,
     /// Nothing comes from it any more.
@@ -84,11 +102,23 @@ struct Limit {
 struct Doomed {
     place: Place,
     item: u16,
+    fate: Fate,
+    patience_ends: Instant,
 }
 
 impl Present {
     pub(super) fn new(process: Worker, lane: SocketLane) -> Self {
-        Present { process, lane, is_ready: false, is_leaving: false, watches_room: false, is_silent: false }
+        Present {
+            process,
+            lane,
+            is_ready: false,
+            is_leaving: false,
+            leaves_by: None,
+            pipes: None,
+            wear: None,
+            watches_room: false,
+            is_silent: false,
+        }
     }
 
     /// Ends the process; its end is told like any other.
@@ -99,11 +129,48 @@ impl Present {
 }
 
 impl Member {
+    pub(super) fn new(jobs_max: Option<u64>) -> Self {
+        Member { jobs_max, ..Member::default() }
+    }
+
     pub(super) fn present(&mut self) -> Option<&mut Present> {
         match &mut self.state {
             State::Present(present) => Some(present),
             State::Vacant | State::Ordered { .. } => None,
         }
+    }
+
+    /// The process, if there is one.
+    pub(super) fn here(&self) -> Option<&Present> {
+        match &self.state {
+            State::Present(present) => Some(present),
+            State::Vacant | State::Ordered { .. } => None,
+        }
+    }
+
+    /// It can run jobs.
+    pub(super) fn is_ready(&self) -> bool {
+        self.here().is_some_and(|present| present.is_ready && !present.is_leaving && !present.is_silent)
+    }
+
+    /// It was told to end.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.here().is_some_and(|present| present.is_leaving)
+    }
+
+    /// What was learned of the jobs.
+    pub(super) fn measured(&self) -> (u32, u64) {
+        (self.window, self.item_ns)
+    }
+
+    /// Takes over what another has learned of the jobs.
+    pub(super) fn take_over(&mut self, window: u32, item_ns: u64) {
+        (self.window, self.item_ns) = (window, item_ns);
+    }
+
+    /// For what its running job is to be ended, if it is.
+    pub(super) fn fate(&self) -> Option<Fate> {
+        self.doomed.map(|doomed| doomed.fate)
     }
 
     pub(super) fn is_vacant(&self) -> bool {
@@ -122,11 +189,12 @@ impl Member {
     pub(super) fn room(&self, desk: &Desk, bounded: bool) -> u32 {
         let State::Present(present) = &self.state else { return 0 };
         let takes = present.is_ready && !present.is_leaving && !present.is_silent && self.doomed.is_none();
-        if !takes || self.is_held_up || present.lane.credits() == 0 {
+        if !takes || self.stands_by || self.is_held_up || present.lane.credits() == 0 {
             return 0;
         }
         let window = if bounded { 1 } else { self.window.max(WINDOW_MIN) };
-        window.saturating_sub(desk.ahead)
+        let left = self.jobs_max.map_or(u64::MAX, |jobs| jobs.saturating_sub(desk.ended));
+        window.min(u32::try_from(left).unwrap_or(u32::MAX)).saturating_sub(desk.ahead)
     }
 
     /// Looks whether a long job runs, behind which nothing should be put; true if something is behind it.
@@ -192,12 +260,12 @@ impl Member {
     }
 
     /// A job of this worker is to be ended by force.
-    pub(super) fn doom(&mut self, place: Place, item: u16) {
-        self.doomed = Some(Doomed { place, item });
+    pub(super) fn doom(&mut self, place: Place, item: u16, fate: Fate) {
+        self.doomed = Some(Doomed { place, item, fate, patience_ends: Instant::now() + DOOM_PATIENCE });
     }
 
-    /// Kills the process, if it has a doomed job that still runs.
-    pub(super) fn execute(&mut self, desk: &Desk) {
+    /// Kills the process, if it has a doomed job that still runs. `unheard` says that nothing is read of what workers print.
+    pub(super) fn execute(&mut self, desk: &Desk, unheard: bool) {
         let Some(doomed) = self.doomed else { return };
         let (Some(page), State::Present(present)) = (&desk.page, &self.state) else {
             self.doomed = None;
@@ -205,10 +273,13 @@ impl Member {
         };
         if page.activity() != Activity::Running(doomed.place, doomed.item) {
             let open = |frame: &crate::board::Frame| frame.place == doomed.place && frame.received <= doomed.item;
-            // Its outcome has come, or is on its way.
             if !desk.frames.iter().any(open) {
                 self.doomed = None;
+            } else if unheard && Instant::now() >= doomed.patience_ends {
+                // It has ended, and its worker waits until somebody reads what it printed.
+                present.kill();
             }
+            // Else its outcome is on its way.
             return;
         }
         present.kill();
@@ -216,7 +287,9 @@ impl Member {
 
     /// When something must be looked at that tells nothing by itself.
     pub(super) fn next_look(&self) -> Option<Instant> {
-        self.limits.iter().map(|limit| limit.look).min()
+        let limits = self.limits.iter().map(|limit| limit.look);
+        let leaves_by = self.here().and_then(|present| present.leaves_by);
+        limits.chain(self.doomed.map(|doomed| doomed.patience_ends)).chain(leaves_by).min()
     }
 
     /// Sends what waits, as far as there is room.
@@ -243,21 +316,32 @@ impl Member {
     /// Tells the worker to end, once; or kills it.
     pub(super) fn dismiss(&mut self, kills: bool) {
         let Some(present) = self.present() else { return };
-        if !std::mem::replace(&mut present.is_leaving, true)
-            && (present.lane.push(Order::Exit).is_err() || present.lane.flush().is_err())
-        {
-            present.kill();
+        if !std::mem::replace(&mut present.is_leaving, true) {
+            if present.lane.push(Order::Exit).is_err() || present.lane.flush().is_err() {
+                present.kill();
+            }
+            // One that is not ready may be in its initializer, and takes as long as that does.
+            present.leaves_by = present.is_ready.then(|| Instant::now() + LEAVE_PATIENCE);
         }
         if kills {
             present.kill();
         }
     }
 
+    /// Kills the process, if it was told to end and does not.
+    pub(super) fn see_off(&mut self) {
+        let Some(present) = self.present() else { return };
+        if present.leaves_by.is_some_and(|leaves_by| Instant::now() >= leaves_by) {
+            present.leaves_by = None;
+            present.kill();
+        }
+    }
+
     /// The process is gone: the place is free.
     pub(super) fn vacate(&mut self) -> State {
-        let window = self.window;
+        let Member { window, item_ns, jobs_max, .. } = *self;
         // What was learned of the jobs holds for the next process too.
-        let before = std::mem::replace(self, Member { window, item_ns: self.item_ns, ..Member::default() });
+        let before = std::mem::replace(self, Member { window, item_ns, jobs_max, ..Member::default() });
         before.state
     }
 

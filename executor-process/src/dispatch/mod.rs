@@ -5,9 +5,11 @@
 //! 1. Under the lock of the board: what has ended is taken off it, loads whose time has come join the queue, and what waits is
 //!    [assigned](assign) to workers that have room in their windows; an idle worker takes what a busy one has not begun.
 //! 2. Without it: what is to be sent is sent, workers whose running job is doomed are killed.
-//! 3. It sleeps on the descriptors: its bell, the starter, and each worker. Whoever puts something on the board while it
-//!    sleeps rings the bell.
-//! 4. It takes in what came: outcomes, [starts and deaths](death) of workers.
+//! 3. It sleeps on the descriptors: its bell, the starter, each worker, and the [pipes] of those whose output is captured.
+//!    Whoever puts something on the board while it sleeps rings the bell.
+//! 4. It takes in what came: outcomes, lines, [starts and deaths](death) of workers.
+//!
+//! Where workers are to be replaced after a while, the first step also [sends off](recycle) those who have done their share.
 //!
 //! # Windows
 //!
@@ -27,6 +29,8 @@ mod member;
 mod news;
 mod outcome;
 mod outputs;
+mod pipes;
+mod recycle;
 
 use std::io;
 use std::sync::Arc;
@@ -43,6 +47,7 @@ use crate::pool::Pool;
 use crate::start::{Event, Starter};
 
 use member::Member;
+use pipes::Capture;
 
 pub(crate) use death::death_of;
 pub(crate) use news::{Death, Ran, Told};
@@ -51,6 +56,8 @@ pub(crate) use outputs::Outputs;
 const BELL: u64 = 0;
 const STARTER: u64 = 1;
 const FIRST_MEMBER: u64 = 2;
+/// Far behind the last member: two numbers for each.
+const FIRST_PIPE: u64 = 1 << 32;
 
 /// The thread that has the workers.
 pub(crate) struct Dispatcher {
@@ -58,7 +65,13 @@ pub(crate) struct Dispatcher {
     recipe: Recipe,
     starter: Starter,
     poll: Epoll,
+    /// One for each worker; twice as many where workers are [recycled](recycle).
     members: Vec<Member>,
+    /// Which of its members each worker is.
+    serving: Vec<usize>,
+    /// When a worker is to be examined for its age or its memory.
+    next_wear: Option<Instant>,
+    capture: Capture,
     /// Starts that failed one after another.
     failures: u32,
     /// No worker is started before this moment.
@@ -73,8 +86,21 @@ impl Dispatcher {
         let poll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         poll.add(&pool.bell, EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
         poll.add(&starter, EpollEvent::new(EpollFlags::EPOLLIN, STARTER))?;
-        let members = (0..pool.workers).map(|_| Member::default()).collect();
-        Ok(Dispatcher { pool, recipe, starter, poll, members, failures: 0, not_before: None })
+        let jobs_max = recipe.recycling.jobs;
+        let members = (0..pool.places).map(|_| Member::new(jobs_max)).collect();
+        let serving = (0..pool.workers).collect();
+        Ok(Dispatcher {
+            pool,
+            recipe,
+            starter,
+            poll,
+            members,
+            serving,
+            next_wear: None,
+            capture: Capture::default(),
+            failures: 0,
+            not_before: None,
+        })
     }
 
     pub(crate) fn pool(&self) -> Arc<Pool> {
@@ -84,12 +110,15 @@ impl Dispatcher {
     /// Runs until the pool has ended.
     pub(crate) fn run(mut self) {
         loop {
+            self.hold_output();
             self.start_missing();
             let pool = Arc::clone(&self.pool);
             let mut board = pool.lock();
             board.readmit_due(Instant::now());
+            self.recycle(&mut board);
             let unsendable = self.assign(&mut board);
             self.doom(&mut board);
+            let spares = self.spares_wanted(&board);
             let over = board.shutdown.is_some() && board.is_empty();
             let kills = over && board.shutdown == Some(Shutdown::Kill);
             let until = board.next_due();
@@ -99,6 +128,7 @@ impl Dispatcher {
             if over && self.dismiss(kills) {
                 break;
             }
+            self.start_each(spares);
             self.flush();
             let until = [until, self.next_look()].into_iter().flatten().min();
             if let Err(error) = self.sleep(until) {
@@ -129,6 +159,7 @@ impl Dispatcher {
             match event.data() {
                 BELL => drop(self.pool.bell.answer()),
                 STARTER => self.take_events()?,
+                number if number >= FIRST_PIPE => self.hear(number - FIRST_PIPE, event.events()),
                 number => self.drain((number - FIRST_MEMBER) as usize),
             }
         }
@@ -158,16 +189,18 @@ impl Dispatcher {
             for (key, place) in member.limits_passed(&board.desks[worker]) {
                 let decided = board.loads.get_mut(key).is_some_and(|load| load.decide(0, Fate::RunLimit));
                 if decided {
-                    board.dooms.push(Doom { worker, place, item: 0 });
+                    board.dooms.push(Doom { worker, place, item: 0, fate: Fate::RunLimit });
                 }
             }
         }
         for doom in std::mem::take(&mut board.dooms) {
             board.take_unbegun(doom.worker);
-            self.members[doom.worker].doom(doom.place, doom.item);
+            self.members[doom.worker].doom(doom.place, doom.item, doom.fate);
         }
+        let unheard = self.holds_output();
         for (member, desk) in self.members.iter_mut().zip(&board.desks) {
-            member.execute(desk);
+            member.execute(desk, unheard);
+            member.see_off();
         }
     }
 
@@ -182,7 +215,7 @@ impl Dispatcher {
     /// When something must be looked at that tells nothing by itself.
     fn next_look(&self) -> Option<Instant> {
         let looks = self.members.iter().filter_map(Member::next_look);
-        looks.chain(self.not_before).min()
+        looks.chain(self.not_before).chain(self.next_wear).min()
     }
 }
 

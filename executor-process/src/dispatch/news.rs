@@ -43,8 +43,8 @@ pub(crate) enum Ran {
     RunLimit,
     /// It ran to its end, and what came of it went with the worker.
     Lost(Death),
-    /// The worker died while it ran.
-    Died(Death),
+    /// The worker died while it ran, and what it had last written to standard error.
+    Died(Death, Option<String>),
 }
 
 /// How a worker died.
@@ -68,6 +68,10 @@ pub(crate) struct Row {
 impl Row {
     pub(super) fn items(&self) -> u16 {
         self.ends.len() as u16
+    }
+
+    pub(super) fn has(&self, place: Place, item: u16) -> bool {
+        self.place == place && item.checked_sub(self.first).is_some_and(|number| number < self.items())
     }
 }
 
@@ -148,7 +152,7 @@ impl Ran {
             Ran::Error { kind: ErrorKind::UnknownJob, .. } => JobError::UnknownJob { name: name() },
             Ran::RunLimit => run_limit(job),
             Ran::Lost(Death { pid, how }) => JobError::OutcomeLost { job: name(), pid, death: how },
-            Ran::Died(Death { pid, how }) => JobError::WorkerDied { job: name(), pid, death: how },
+            Ran::Died(Death { pid, how }, stderr) => JobError::WorkerDied { job: name(), pid, death: how, stderr },
         })
     }
 }

@@ -29,6 +29,7 @@ impl Board {
         let frame = desk.frames.iter_mut().find(|frame| frame.place == place)?;
         frame.received += items;
         desk.ahead -= u32::from(items);
+        desk.ended += u64::from(items);
         Some((frame.load, frame.first + u32::from(item)))
     }
 
@@ -98,6 +99,7 @@ impl Dispatcher {
         if told.is_empty() {
             return;
         }
+        self.end_lines(worker, &told);
         let (outputs, ends) = outputs.into_parts();
         let pool = Arc::clone(&self.pool);
         let mut landings = Vec::new();

@@ -7,11 +7,12 @@ use super::Pool;
 use crate::bell::Ring;
 use crate::board::Doom;
 use crate::load::Fate;
+use crate::output::OutputThread;
 
 impl Control for Pool {
-    /// The workers are other processes.
+    /// The workers are other processes. But like one of them, the thread that takes their output must not wait for them to end.
     fn is_own_worker(&self) -> bool {
-        false
+        self.output.as_ref().is_some_and(OutputThread::is_current)
     }
 
     fn may_block(&self) -> Result<(), JobError> {
@@ -68,7 +69,7 @@ impl Control for Pool {
         if !board.loads.get_mut(key).is_some_and(|load| load.decide(job.item(), Fate::Killed)) {
             return false;
         }
-        board.dooms.push(Doom { worker: sent.worker, place: sent.place, item: sent.item });
+        board.dooms.push(Doom { worker: sent.worker, place: sent.place, item: sent.item, fate: Fate::Killed });
         self.ring(board);
         true
     }

@@ -108,6 +108,9 @@ impl Pool {
             let _ = thread.join();
         }
         self.callbacks.end();
+        if let Some(output) = self.output.as_ref().filter(|_| !self.callbacks.is_current()) {
+            output.end(deadline);
+        }
         0
     }
 }
@@ -160,8 +163,9 @@ fn doom_all(board: &mut Board) {
         for frame in &desk.frames {
             let begun = page.reach(frame.place).map_or(0, |reach| reach.begun);
             dooms.extend(
-                (frame.received..begun)
-                    .map(|item| (frame.load, frame.first, Doom { worker, place: frame.place, item })),
+                (frame.received..begun).map(|item| {
+                    (frame.load, frame.first, Doom { worker, place: frame.place, item, fate: Fate::Killed })
+                }),
             );
         }
     }

@@ -7,7 +7,8 @@
 //!   die. No code of the user's runs on it. See [`dispatch`](crate::dispatch).
 //! * Whoever *cancels* a job takes it back on the spot: from the queue, or, if it was sent and has not begun, from its worker's
 //!   page. Nobody has to be asked.
-//! * Wakers and callbacks run on the *callback thread*, which begins with the first of them.
+//! * Wakers and callbacks run on the *callback thread*, which begins with the first of them. What workers print is told on the
+//!   *output thread*, where it is captured; see [`output`](crate::output).
 //!
 //! # Where a job is
 //!
@@ -37,6 +38,19 @@ use executor_core::backend::{Capabilities, Force, PoolId};
 use crate::bell::{Bell, Ring};
 use crate::board::{Board, Desk};
 use crate::callbacks::CallbackThread;
+use crate::output::OutputThread;
+
+/// What a pool is made of.
+pub(crate) struct Plan<'a> {
+    pub(crate) id: PoolId,
+    pub(crate) workers: usize,
+    pub(crate) capacity: Option<usize>,
+    /// Wakes the dispatcher.
+    pub(crate) bell: Bell,
+    pub(crate) name: &'a str,
+    /// Workers are replaced when they have done their share.
+    pub(crate) is_recycled: bool,
+}
 
 /// What the handles, the dispatcher and the futures of one pool share.
 pub(crate) struct Pool {
@@ -49,22 +63,29 @@ pub(crate) struct Pool {
     /// Wakes the dispatcher.
     pub(crate) bell: Bell,
     pub(crate) callbacks: CallbackThread,
+    /// Where lines go that workers print; `None` where they are not captured.
+    pub(crate) output: Option<OutputThread>,
+    /// How many places for workers there are: two for each where a replacement starts before a worker leaves.
+    pub(crate) places: usize,
     /// The dispatcher, to be joined.
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
 impl Pool {
-    pub(crate) fn new(id: PoolId, workers: usize, capacity: Option<usize>, bell: Bell, name: &str) -> Arc<Self> {
-        let board = Board::new(workers);
+    pub(crate) fn new(plan: Plan, output: Option<OutputThread>) -> Arc<Self> {
+        let Plan { id, workers, capacity, bell, name, is_recycled } = plan;
+        let places = if is_recycled { 2 * workers } else { workers };
         Arc::new(Pool {
             id,
             workers,
             capacity,
-            board: Mutex::new(board),
+            board: Mutex::new(Board::new(places)),
             room: Condvar::new(),
             ended: Condvar::new(),
             bell,
             callbacks: CallbackThread::new(id, name),
+            output,
+            places,
             thread: Mutex::new(None),
         })
     }
@@ -75,6 +96,9 @@ impl Pool {
 
     /// The dispatcher has ended, and all workers before it.
     pub(crate) fn has_ended(&self) {
+        if let Some(output) = &self.output {
+            output.close();
+        }
         self.lock().ended = true;
         self.ended.notify_all();
     }
@@ -116,7 +140,8 @@ impl Pool {
         stats.finished = board.finished;
         stats.failed = board.failed;
         stats.cancelled = board.cancelled;
-        stats.worker_restarts = board.restarts;
+        stats.worker_restarts = board.restarts.total();
+        stats.restarts = board.restarts;
         stats
     }
 }

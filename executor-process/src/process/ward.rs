@@ -161,7 +161,7 @@ impl Ward {
     fn death(&mut self, exit: Exit) -> Ran {
         let death = Death { pid: self.life.pid, how: death_of(Some(exit)) };
         let had_ended = self.lane.verdicts().iter().any(|(_, verdict)| !verdict.lost.is_empty());
-        if had_ended { Ran::Lost(death) } else { Ran::Died(death) }
+        if had_ended { Ran::Lost(death) } else { Ran::Died(death, None) }
     }
 }
 

@@ -42,10 +42,8 @@ pub(crate) struct Worker {
     /// Carries jobs: a stream socket that never blocks.
     pub(crate) channel: OwnedFd,
     /// Where its standard output is to be read, if it is piped. It never blocks.
-    #[cfg_attr(not(all(test, feature = "hook")), expect(dead_code, reason = "pools do not capture output yet"))]
     pub(crate) stdout: Option<OwnedFd>,
     /// Where its standard error is to be read, if it is piped. It never blocks.
-    #[cfg_attr(not(all(test, feature = "hook")), expect(dead_code, reason = "pools do not capture output yet"))]
     pub(crate) stderr: Option<OwnedFd>,
     pub(super) pidfd: Arc<PidFd>,
 }

@@ -84,6 +84,7 @@ pub(crate) use events::{Event, Worker};
 pub(crate) use launch::{Launch, Stream};
 pub(crate) use message::Ticket;
 pub(crate) use server::serve;
+pub(crate) use server_handle::is_copy_of_program;
 pub(crate) use settle::die;
 pub(crate) use spawn::begin as begin_spawned;
 pub(crate) use starter::Starter;

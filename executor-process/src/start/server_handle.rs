@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -22,6 +23,16 @@ use crate::sys::{self, Fork, ForkError, PidFd};
 
 /// How long the end of a server is waited for. It waits for its workers itself, and less long.
 const END_LIMIT: Duration = Duration::from_secs(4);
+
+/// This process came of a fork of the program, and has what is the program's.
+static IS_COPY: AtomicBool = AtomicBool::new(false);
+
+/// True in the workers of [`StartMethod::Fork`](super::StartMethod::Fork): exit handlers, and the values of the thread, are at
+/// least in part those of the program, which runs them itself.
+pub(crate) fn is_copy_of_program() -> bool {
+    // Written before the process had a second thread.
+    IS_COPY.load(Ordering::Relaxed)
+}
 
 /// The servers that pools share.
 static SHARED: Mutex<Vec<Weak<ServerHandle>>> = Mutex::new(Vec::new());
@@ -76,6 +87,7 @@ impl ServerHandle {
         match sys::fork() {
             Ok(Fork::Parent(pid)) => Ok(Arc::new(ServerHandle::new(control, watch_child(pid)?, Environment::new()))),
             Ok(Fork::Child) => {
+                IS_COPY.store(true, Ordering::Relaxed);
                 drop(control);
                 if let Err(error) = File::open("/dev/null").and_then(|null| Ok(dup2_stdin(null)?)) {
                     die(&format!("a forked server cannot close its standard input: {error}"));

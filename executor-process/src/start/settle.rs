@@ -107,9 +107,10 @@ fn settle(order: Order, fds: Vec<OwnedFd>, owner: Option<PidFd>) -> Result<Worke
     for (what, resource, limit) in settings.limits.each() {
         limit_to(resource, limit).map_err(|error| (format!("limit itself to {limit} {what}"), error))?;
     }
-    let Kit { channel, extra, .. } = kit;
+    let Kit { channel, extra, stdout, stderr } = kit;
+    let pipes = stdout.into_iter().chain(stderr).collect();
     let Order { index, depth, settings, .. } = order;
-    Ok(WorkerStart { channel, fds: extra, index, depth, name: settings.name, role: settings.role })
+    Ok(WorkerStart { channel, fds: extra, pipes, index, depth, name: settings.name, role: settings.role })
 }
 
 /// `resize-3`, with the name cut so that the number is always to be seen; a process with one job has no number.

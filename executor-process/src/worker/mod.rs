@@ -11,6 +11,7 @@
 
 mod ear;
 mod pace;
+mod prints;
 mod run;
 mod station;
 
@@ -42,6 +43,8 @@ pub(crate) struct WorkerStart {
     pub(crate) channel: OwnedFd,
     /// What else the pool handed over, in its order.
     pub(crate) fds: Vec<OwnedFd>,
+    /// The pipes behind its standard streams, as far as they are captured. They are not inherited by programs.
+    pub(crate) pipes: Vec<OwnedFd>,
     /// The place of the worker in its pool, from 0.
     pub(crate) index: usize,
     /// How many pools are around the worker, from 1.

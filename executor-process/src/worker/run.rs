@@ -3,18 +3,21 @@
 use std::borrow::Cow;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
 use executor_core::JobError;
-use executor_core::backend::{Control, Guests, Initializer, PoolId, RunOptions, Seat, table};
+use executor_core::backend::{Control, Guests, Initializer, PoolId, RunOptions, Seat, SeatGuard, table};
 use nix::time::{ClockId, clock_gettime};
 
 use super::ear::Ear;
 use super::pace::Pace;
+use super::prints::{self, Prints};
 use super::station::Station;
 use super::{Role, WorkerStart};
 use crate::bell::Bell;
+use crate::start::is_copy_of_program;
 use crate::sys;
 use crate::wire::{
     Assigned, ErrorKind, FRAME_BYTES_MAX, Journal, Order, Outcome, Page, Place, PortReader, Region, Setup, VERSION,
@@ -35,18 +38,19 @@ pub(super) fn serve(start: WorkerStart) -> ! {
     // A job may replace the hook later; what it wants to know of a panic is noted first.
     let _ = executor_core::backend::prepare();
     let (index, role) = (start.index, start.role);
-    let (reader, station) = match begin(start) {
+    let (reader, station, prints) = match begin(start) {
         Ok(begun) => begun,
         Err(error) => {
             crate::start::die(&format!("worker {index} cannot begin: {error}"));
         }
     };
-    let _seat = Seat::new(PoolId::new(), index).take();
-    let mut worker = Worker::new(station);
-    let code = worker.serve(reader);
-    match role {
-        Role::Process { exit_handlers } if code == 0 => end_process(worker.job_code, exit_handlers),
-        _ => sys::exit_now(code),
+    let seat = Seat::new(PoolId::new(), index).take();
+    let mut worker = Worker::new(station, prints);
+    let end = worker.serve(reader);
+    match (end, role) {
+        (End::Dismissed, Role::Process { exit_handlers }) => end_process(worker.job_code, exit_handlers),
+        (End::Dismissed, _) => leave(seat),
+        (End::Forsaken(code), _) => sys::exit_now(code),
     }
 }
 
@@ -60,14 +64,31 @@ fn end_process(code: i32, exit_handlers: bool) -> ! {
     sys::exit_now(code)
 }
 
-fn begin(start: WorkerStart) -> std::io::Result<(PortReader, Arc<Station>)> {
+/// How the loop of a worker ends.
+enum End {
+    /// The owner has said so.
+    Dismissed,
+    /// The owner is gone, or tells nonsense: the code of the process.
+    Forsaken(i32),
+}
+
+/// Ends the process as programs end: what jobs have left on this thread is dropped, and exit handlers run. The owner waits for
+/// it, and not for ever.
+fn leave(seat: SeatGuard) -> ! {
+    // The state of the worker goes with its seat. It is the user's, and may panic.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(seat)));
+    prints::flush();
+    if is_copy_of_program() { sys::exit_now(0) } else { std::process::exit(0) }
+}
+
+fn begin(start: WorkerStart) -> std::io::Result<(PortReader, Arc<Station>, Prints)> {
     let mut fds = start.fds.into_iter();
     let mut next = || fds.next().ok_or_else(|| std::io::Error::other("a descriptor is missing"));
     let page = Arc::new(Page::new(Region::map(next()?)?));
     let ear = Bell::from_fd(next()?);
     let (reader, writer) =
         open_port(UnixStream::from(start.channel), Journal::new(Arc::clone(&page)), FRAME_BYTES_MAX)?;
-    Ok((reader, Arc::new(Station::new(page, writer, ear))))
+    Ok((reader, Arc::new(Station::new(page, writer, ear)), Prints::new(start.pipes)))
 }
 
 /// The frame whose items run.
@@ -87,20 +108,20 @@ struct Worker {
     output: Vec<u8>,
     /// The code that says how the last job ended.
     job_code: i32,
+    prints: Prints,
 }
 
 /// An output buffer that has grown beyond this is not kept.
 const KEPT_BYTES: usize = 1 << 20;
 
 impl Worker {
-    fn new(station: Arc<Station>) -> Self {
+    fn new(station: Arc<Station>, prints: Prints) -> Self {
         // Without an ear, outcomes are told at once, and an async job sees a request when it looks.
         let ear = Ear::start(&station).ok();
-        Worker { station, ear, frame: None, pace: Pace::new(), output: Vec::new(), job_code: 0 }
+        Worker { station, ear, frame: None, pace: Pace::new(), output: Vec::new(), prints, job_code: 0 }
     }
 
-    /// Gives the code of the process.
-    fn serve(&mut self, mut reader: PortReader) -> i32 {
+    fn serve(&mut self, mut reader: PortReader) -> End {
         loop {
             match reader.next() {
                 Ok(Some(Order::Item(item))) => self.item(item),
@@ -114,16 +135,16 @@ impl Worker {
                 Ok(Some(Order::Stop(..) | Order::StopAll)) => {}
                 Ok(Some(Order::Exit)) => {
                     let _ = self.station.writer().flush();
-                    return 0;
+                    return End::Dismissed;
                 }
                 Ok(None) => {
                     if self.station.writer().flush().is_err() || !reader.fill().unwrap_or(false) {
-                        return 0;
+                        return End::Forsaken(0);
                     }
                     self.pace.begin();
                 }
                 // The owner is this executable too, so that it tells no nonsense, unless a job wrote to the socket.
-                Err(_) => return BEGIN_EXIT,
+                Err(_) => return End::Forsaken(BEGIN_EXIT),
             }
         }
     }
@@ -142,6 +163,7 @@ impl Worker {
         let entry = table().entry(job).ok_or("the initializer is not in the table of jobs")?;
         self.station.page.enter_start();
         let ran = Initializer::run_encoded(entry, arguments);
+        self.prints.settle();
         self.station.page.leave_start();
         ran
     }
@@ -174,6 +196,7 @@ impl Worker {
         };
         self.station.page.leave(place, item);
         self.job_code = code_of(&ran);
+        self.prints.settle();
         let busy_ns = self.pace.lap(job);
         let output = if self.output.len() > KEPT_BYTES {
             Cow::Owned(std::mem::take(&mut self.output))
