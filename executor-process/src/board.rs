@@ -136,10 +136,12 @@ impl Board {
         Board { desks: (0..places).map(|_| Desk::default()).collect(), ..Board::default() }
     }
 
-    /// Takes the load in.
+    /// Takes the load in. What has a lower priority and has not begun begins after it from here on, however late the
+    /// dispatcher wakes.
     pub(crate) fn admit(&mut self, load: Load) {
         self.accepted += u64::from(load.open);
         self.enqueue(load);
+        self.make_way();
     }
 
     pub(crate) fn enqueue(&mut self, mut load: Load) {

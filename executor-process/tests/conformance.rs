@@ -1,7 +1,7 @@
 //! The law suite on [`ProcessExecutor`](executor_process::ProcessExecutor), once for each way to start workers.
 //!
 //! The laws that it does not claim need values that are shared with the jobs, or jobs that reach their own pool: no job in another
-//! process can. `StartMethod::Fork` is not for a test harness, which has threads.
+//! process can. `StartMethod::Fork` is not for a test harness, which has threads; it has `conformance_fork.rs`.
 
 use executor_core::BuildError;
 use executor_process::{ProcessExecutor, StartMethod};

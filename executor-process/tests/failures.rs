@@ -1,8 +1,9 @@
 //! Every way in which a job can fail, at every point of its life, for each start method: the outcome is the one that is
-//! promised, and nobody else is touched.
+//! promised, and nobody else is touched. What ends the process where the owner encodes or decodes ends the owner, as it
+//! would in any function of its own, and nobody is left.
 //!
 //! Without a harness, so that the program has one thread and can be forked: each method is tried by a process of its own,
-//! this program with the name of the method.
+//! this program with the name of the method, and so is each end of an owner.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -12,9 +13,11 @@
 mod common;
 
 use std::hint::black_box;
-use std::process::Command;
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
 
-use common::{METHODS, has_ended, method_of, named, watched};
+use common::{METHODS, all_workers_of, below, has_ended, method_of, named, watched};
 use executor_core::{Executor, JobError, JobFuture, WorkerDeath, job};
 use executor_process::{ProcessExecutor, StartMethod};
 use executor_testkit::{Gate, Log, ON_PURPOSE, Pen, eventually, jobs};
@@ -51,6 +54,9 @@ const WHATS: [What; 8] =
     [What::Err, What::Panic, What::Exit0, What::Exit3, What::Abort, What::Segfault, What::StackOverflow, What::Kill];
 const WORKER_POINTS: [Point; 4] = [Point::Decode, Point::Body, Point::Encode, Point::Drop];
 const OWNER_POINTS: [Point; 2] = [Point::OwnerEncode, Point::OwnerDecode];
+
+/// What no process survives.
+const ENDS: [What; 6] = [What::Exit0, What::Exit3, What::Abort, What::Segfault, What::StackOverflow, What::Kill];
 
 /// What fails at its point.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -156,14 +162,67 @@ fn walk_borrowed(argument: &Argument) -> Result<Output, String> {
 fn main() {
     executor_process::init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let ["method", name] = arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        return matrix(method_of(name));
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["method", name] => matrix(method_of(name)),
+        ["owner", method, what, point] => own(method_of(method), value_of(&ENDS, what), value_of(&OWNER_POINTS, point)),
+        _ => {
+            for method in METHODS {
+                let name = format!("{method:?}");
+                let status = Command::new("/proc/self/exe").args(["method", &name]).status().unwrap();
+                println!("test matrix_of_{name} ... {}", if status.success() { "ok" } else { "FAILED" });
+                assert!(status.success(), "{name}: {status}");
+                owners_end(method);
+                println!("test owners_end_under_{name} ... ok");
+            }
+        }
     }
-    for method in METHODS {
-        let name = format!("{method:?}");
-        let status = Command::new("/proc/self/exe").args(["method", &name]).status().unwrap();
-        println!("test matrix_of_{name} ... {}", if status.success() { "ok" } else { "FAILED" });
-        assert!(status.success(), "{name}: {status}");
+}
+
+/// The one of these values that has this name.
+fn value_of<T: Copy + std::fmt::Debug>(values: &[T], name: &str) -> T {
+    *values.iter().find(|value| format!("{value:?}") == name).unwrap()
+}
+
+/// An owner that ends where it encodes a job, or decodes an output, while another of its workers is in a job.
+fn own(method: StartMethod, what: What, point: Point) {
+    let pool = named("matrix", 2).start_method(method).build().unwrap();
+    let (gate, log) = (Gate::new(), Log::new());
+    let _held = pool.submit(jobs::pass::job(gate.pass(), 7));
+    gate.wait_for(1);
+    all_workers_of("matrix", 2);
+    println!("{}", below(std::process::id()).iter().map(u32::to_string).collect::<Vec<_>>().join(" "));
+    let trap = Argument(Trap { what, point, owner: std::process::id(), pen: log.pen() });
+    let result = pool.submit(walk::job(trap)).result();
+    panic!("{what:?} in {point:?}: the owner goes on, with {:?}", result.map(drop));
+}
+
+fn owners_end(method: StartMethod) {
+    let _watched = watched();
+    for what in ENDS {
+        for point in OWNER_POINTS {
+            let case = format!("{method:?}: {what:?} in {point:?}");
+            let mut command = Command::new("/proc/self/exe");
+            command.args(["owner", &format!("{method:?}"), &format!("{what:?}"), &format!("{point:?}")]);
+            // The standard library has something to say about a stack that overflows.
+            let mut owner = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+            let mut line = String::new();
+            // Read to its end, which comes when the last process that has inherited it has ended.
+            owner.stdout.take().unwrap().read_to_string(&mut line).unwrap();
+            let status = owner.wait().unwrap();
+            let death = status.code().map_or_else(|| status.signal().unwrap(), |code| -code);
+            let expected = match what {
+                What::Exit0 => 0,
+                What::Exit3 => -3,
+                // The owner has the handler of the standard library, which aborts.
+                What::Abort | What::StackOverflow => Signal::SIGABRT as i32,
+                What::Segfault => Signal::SIGSEGV as i32,
+                _ => Signal::SIGKILL as i32,
+            };
+            assert_eq!(death, expected, "{case}: {status}");
+            let pids: Vec<u32> = line.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
+            assert!(pids.len() >= 2, "{case}: {line}");
+            eventually(&format!("{case}: nobody is left"), || pids.iter().all(|&pid| has_ended(pid)));
+        }
     }
 }
 

@@ -19,23 +19,25 @@ use std::time::{Duration, Instant};
 
 use common::{
     METHODS, THREADED_METHODS, all_workers_of, below, descriptors, has_ended, method_of, named, shared_mappings,
-    threads_named, watched, watched_for,
+    threads_named, watched, watched_for, watched_without_a_thread,
 };
 use executor_core::{Executor, JobError, Shutdown, job};
 use executor_process::{ProcessExecutor, StartMethod};
 use executor_testkit::{Gate, ON_PURPOSE, comes_about, eventually, jobs, scaled};
 
-const CASES: [(&str, fn()); 10] = [
+const CASES: [(&str, fn()); 12] = [
     ("an_owner_that_is_killed_leaves_nobody", || owners_end("killed")),
     ("an_owner_that_exits_leaves_nobody", || owners_end("exits")),
     ("an_owner_that_panics_leaves_nobody", || owners_end("panics")),
     ("an_owner_that_leaks_its_pool_leaves_nobody", || owners_end("leaks")),
     ("pools_that_come_and_go_leave_nothing", pools_that_come_and_go_leave_nothing),
     ("recycled_workers_leave_nothing", recycled_workers_leave_nothing),
+    ("forked_pools_that_come_and_go_leave_nothing", forked_pools_that_come_and_go_leave_nothing),
     ("two_pools_end_apart", two_pools_end_apart),
     ("the_last_handle_waits_for_what_runs", the_last_handle_waits_for_what_runs),
     ("a_callback_may_drop_the_last_handle", a_callback_may_drop_the_last_handle),
     ("a_job_may_have_a_pool", a_job_may_have_a_pool),
+    ("pools_nest_to_a_depth_and_no_deeper", pools_nest_to_a_depth_and_no_deeper),
 ];
 
 fn main() {
@@ -142,39 +144,47 @@ fn belongings() -> (usize, usize, usize, usize) {
 
 fn pools_that_come_and_go_leave_nothing() {
     let _watched = watched();
-    // A fork needs a program of one thread, so that it has a test in `processes.rs` instead.
-    for method in THREADED_METHODS {
-        let round = |round: usize| {
-            let pool = named("passing", 1 + round % 3).start_method(method).build().unwrap();
-            match round % 5 {
-                0 => {}
-                1 => drop((0..20).map(|n| pool.submit(jobs::echo::job(n))).collect::<Vec<_>>()),
-                2 => assert_eq!(pool.map(jobs::echo::job, 0..100).filter(Result::is_ok).count(), 100),
-                3 => {
-                    let futures: Vec<_> = (0..4).map(|_| pool.submit(sleep::job())).collect();
-                    pool.shutdown(Shutdown::Kill).unwrap();
-                    for future in futures {
-                        let error = future.result().unwrap_err();
-                        assert!(matches!(error, JobError::Killed | JobError::Cancelled), "{error}");
-                    }
-                }
-                _ => {
-                    let (told, tells) = mpsc::channel();
-                    // Called by the pool, or here if it comes too late.
-                    pool.submit(jobs::echo::job(9)).on_done(move |result| told.send(result.unwrap()).unwrap());
-                    assert_eq!(tells.recv().unwrap(), 9);
-                }
+    THREADED_METHODS.into_iter().for_each(come_and_go);
+}
+
+fn forked_pools_that_come_and_go_leave_nothing() {
+    watched_without_a_thread();
+    come_and_go(StartMethod::Fork);
+}
+
+fn come_and_go(method: StartMethod) {
+    (0..5).for_each(|round| pass(method, round));
+    let before = belongings();
+    (0..200).for_each(|round| pass(method, round));
+    let mut after = before;
+    let same = comes_about(|| {
+        after = belongings();
+        after == before
+    });
+    assert!(same, "{method:?}: {before:?} before, {after:?} after");
+}
+
+/// A pool that comes and goes, in one of several ways.
+fn pass(method: StartMethod, round: usize) {
+    let pool = named("passing", 1 + round % 3).start_method(method).build().unwrap();
+    match round % 5 {
+        0 => {}
+        1 => drop((0..20).map(|n| pool.submit(jobs::echo::job(n))).collect::<Vec<_>>()),
+        2 => assert_eq!(pool.map(jobs::echo::job, 0..100).filter(Result::is_ok).count(), 100),
+        3 => {
+            let futures: Vec<_> = (0..4).map(|_| pool.submit(sleep::job())).collect();
+            pool.shutdown(Shutdown::Kill).unwrap();
+            for future in futures {
+                let error = future.result().unwrap_err();
+                assert!(matches!(error, JobError::Killed | JobError::Cancelled), "{error}");
             }
-        };
-        (0..5).for_each(round);
-        let before = belongings();
-        (0..100).for_each(round);
-        let mut after = before;
-        let same = comes_about(|| {
-            after = belongings();
-            after == before
-        });
-        assert!(same, "{method:?}: {before:?} before, {after:?} after");
+        }
+        _ => {
+            let (told, tells) = mpsc::channel();
+            // Called by the pool, or here if it comes too late.
+            pool.submit(jobs::echo::job(9)).on_done(move |result| told.send(result.unwrap()).unwrap());
+            assert_eq!(tells.recv().unwrap(), 9);
+        }
     }
 }
 
@@ -335,5 +345,28 @@ fn a_job_may_have_a_pool() {
             comms.filter(|comm| comm.starts_with(prefix)).count()
         };
         eventually("the inner workers have ended", || named_so("inner-") + named_so("orphan-") == 0);
+    }
+}
+
+/// Has `levels` pools below it, one in a job of the other; gives how many there were.
+#[job]
+fn nest(levels: u32) -> Result<u32, String> {
+    if levels == 0 {
+        return Ok(0);
+    }
+    let pool = named("nest", 1).build().map_err(|error| error.to_string())?;
+    let inner = pool.submit(nest::job(levels - 1)).result().map_err(|error| error.to_string())?;
+    inner.map(|depth| depth + 1)
+}
+
+fn pools_nest_to_a_depth_and_no_deeper() {
+    let _watched = watched();
+    for method in THREADED_METHODS {
+        let pool = named("outermost", 2).start_method(method).build().unwrap();
+        // This one and three in it.
+        assert_eq!(pool.submit(nest::job(3)).result().unwrap(), Ok(3));
+        let refusal = pool.submit(nest::job(4)).result().unwrap().unwrap_err();
+        assert!(refusal.contains("4 pools deep"), "{refusal}");
+        assert_eq!(pool.stats().worker_restarts, 0);
     }
 }

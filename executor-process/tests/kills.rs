@@ -5,7 +5,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{THREADED_METHODS, all_workers_of, has_ended, kill, named, stat, watched};
+use common::{LARGE_LIMIT, THREADED_METHODS, all_workers_of, has_ended, kill, named, stat, watched, watched_for};
 use executor_core::{Executor, JobError, JobOptions, Retries, Shutdown, WorkerDeath, job};
 use executor_testkit::{Gate, Log, Pass, Pen, eventually, hang_guard, jobs};
 
@@ -254,7 +254,7 @@ fn a_worker_that_dies_idle_takes_nobody_with_it() {
 #[test]
 fn a_worker_that_dies_in_a_large_write_is_blamed_for_one_job() {
     const BYTES: usize = 4 << 20;
-    let _watched = watched();
+    let _watched = watched_for(LARGE_LIMIT);
     for method in THREADED_METHODS {
         let pool = named("write", 2).start_method(method).build().unwrap();
         let log = Log::new();

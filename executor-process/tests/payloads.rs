@@ -3,13 +3,13 @@
 
 mod common;
 
-use common::{THREADED_METHODS, named, watched};
-use executor_core::{Executor, job};
+use common::{LARGE_LIMIT, THREADED_METHODS, named, runs_long_tests, watched, watched_for};
+use executor_core::{Executor, JobError, job};
 use executor_testkit::{Gate, Log, Pass, jobs};
 use serde::{Deserialize, Serialize};
 
 /// Lengths at which something changes on the way: buffers, sharing, windows of sockets; and those beside them.
-const LENGTHS: [usize; 16] = [
+const LENGTHS: [usize; 17] = [
     0,
     1,
     127,
@@ -26,6 +26,7 @@ const LENGTHS: [usize; 16] = [
     (4 << 20) + 3,
     16 << 20,
     64 << 20,
+    100_000_000,
 ];
 
 /// Bytes that tell their place, so that none can be exchanged or lost.
@@ -73,7 +74,7 @@ fn wait_with(gate: Pass, bytes: Vec<u8>) -> usize {
 
 #[test]
 fn every_length_comes_through() {
-    let _watched = watched();
+    let _watched = watched_for(LARGE_LIMIT);
     for method in THREADED_METHODS {
         let pool = named("lengths", 2).start_method(method).build().unwrap();
         for length in LENGTHS {
@@ -82,6 +83,41 @@ fn every_length_comes_through() {
             assert!(pool.submit(back::job(pattern(length, 3))).result().unwrap() == pattern(length, 3), "{length}");
         }
     }
+}
+
+/// In a debug build it takes minutes, and 10 GB of memory.
+#[test]
+fn lengths_beyond_a_signed_number_of_32_bits_come_through() {
+    const LENGTH: usize = 2_500_000_000;
+    if !runs_long_tests() {
+        return;
+    }
+    let _watched = watched_for(10 * LARGE_LIMIT);
+    for method in THREADED_METHODS {
+        let pool = named("beyond", 1).start_method(method).build().unwrap();
+        assert!(pool.submit(is_pattern::job(pattern(LENGTH, 1), LENGTH, 1)).result().unwrap(), "{method:?}");
+        assert!(pool.submit(make::job(LENGTH, 2)).result().unwrap() == pattern(LENGTH, 2), "{method:?}");
+        assert_eq!(pool.stats().worker_restarts, 0, "{method:?}");
+    }
+}
+
+/// As long, and with 13 GB.
+#[test]
+fn what_is_too_long_is_refused_and_the_worker_kept() {
+    const LENGTH: usize = (4 << 30) + 1;
+    if !runs_long_tests() {
+        return;
+    }
+    let _watched = watched_for(10 * LARGE_LIMIT);
+    let pool = named("too-long", 1).build().unwrap();
+    let worker = pool.submit(jobs::process_id::job()).result().unwrap();
+    for error in [
+        pool.submit(is_pattern::job(vec![0; LENGTH], LENGTH, 0)).result().map(drop).unwrap_err(),
+        pool.submit(make::job(LENGTH, 0)).result().map(drop).unwrap_err(),
+    ] {
+        assert!(matches!(error, JobError::Encode { .. }), "{error}");
+    }
+    assert_eq!(pool.submit(jobs::process_id::job()).result().unwrap(), worker);
 }
 
 #[test]

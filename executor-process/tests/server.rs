@@ -6,6 +6,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use common::{all_workers_of, has_ended, kill, named, stat, watched};
 use executor_core::{Executor, JobError, JobOptions, Retries, job};
@@ -68,4 +69,51 @@ fn the_fork_server_of_a_large_pool_may_die() {
             assert_eq!(future.result().unwrap(), n, "round {round}");
         }
     }
+}
+
+/// The server of a worker; `None` if either has just ended, and the worker has another parent by now.
+fn server_of(worker: u32) -> Option<u32> {
+    let (_, parent) = stat(worker)?;
+    stat(parent).is_some_and(|(_, owner)| owner == std::process::id()).then_some(parent)
+}
+
+#[test]
+fn the_fork_server_may_die_under_load() {
+    const KILLS: u64 = 20;
+    const WORKERS: usize = 2;
+    let _alone = alone();
+    let _watched = watched();
+    let pool = named("loaded", WORKERS).build().unwrap();
+    let (mut submitted, mut died, mut lost) = (0, 0, 0);
+    thread::scope(|scope| {
+        let killer = scope.spawn(|| {
+            let mut kills = 0;
+            while kills < KILLS {
+                let workers = all_workers_of("loaded", WORKERS);
+                // Jobs end again, so that no start counts as one more that failed.
+                let before = pool.stats().finished;
+                eventually("jobs end", || pool.stats().finished > before);
+                kills += u64::from(server_of(workers[0]).is_some_and(kill));
+            }
+        });
+        // Until all servers are killed, or the killer has panicked.
+        while !killer.is_finished() {
+            let futures: Vec<_> = (0..100).map(|n| pool.submit(jobs::echo::job(n))).collect();
+            submitted += futures.len() as u64;
+            for (n, future) in (0..).zip(futures) {
+                match future.result() {
+                    Ok(value) => assert_eq!(value, n),
+                    Err(JobError::WorkerDied { .. }) => died += 1,
+                    Err(JobError::OutcomeLost { .. }) => lost += 1,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+    });
+    let most = KILLS * WORKERS as u64;
+    assert!(died <= most, "{died} jobs died with {KILLS} servers of {WORKERS} workers");
+    let stats = pool.stats();
+    assert!(stats.worker_restarts <= most, "{stats:?}");
+    assert_eq!((stats.finished, stats.failed), (submitted - died - lost, died + lost));
+    assert_eq!(pool.map(jobs::echo::job, 0..1000).filter(Result::is_ok).count(), 1000);
 }

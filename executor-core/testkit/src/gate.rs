@@ -6,7 +6,8 @@ use std::thread;
 
 use serde::{Deserialize, Serialize};
 
-use crate::station::{self, Address, Station, THREAD_PREFIX};
+use crate::helpers::THREAD_PREFIX;
+use crate::station::{self, Address, Station};
 
 /// Holds jobs until the law opens it: the law knows that they run, and they do not end before it says so.
 ///

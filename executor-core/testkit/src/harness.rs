@@ -1,15 +1,16 @@
 //! [`check`]: runs one law, and looks at what it left behind.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, PoisonError};
 
+use crate::helpers::{self, THREAD_PREFIX};
 use crate::lab::Lab;
 use crate::panics;
-use crate::station::THREAD_PREFIX;
 use crate::subject::Subject;
 use crate::threads::{self, ThreadNumber};
 use crate::time::comes_about;
-use crate::verdict::Verdict;
+use crate::verdict::{NotClaimed, Verdict};
 use crate::watchdog;
 
 /// Laws run one at a time, so that what one of them leaves behind is not laid at the door of another.
@@ -38,14 +39,25 @@ static LAW_THREADS: Mutex<BTreeSet<ThreadNumber>> = Mutex::new(BTreeSet::new());
 pub fn check<S: Subject>(name: &'static str, law: impl FnOnce(&Lab<S>) -> Verdict) -> Verdict {
     let _presence = Presence::new();
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    if S::needs_one_thread() {
+        helpers::hold();
+    }
     let _leash = watchdog::watch(name);
     panics::begin();
     let before = threads::all();
-    let verdict = law(&Lab::new(name));
+    let verdict = verdict_of(|| law(&Lab::new(name)));
     nothing_is_left::<S>(name, &before);
     let panics = panics::end();
     assert!(panics.is_empty(), "while the law `{name}` ran, something panicked: {}", panics.join("; "));
     verdict
+}
+
+/// What a law that is not claimed says, also where it has no other way to say so than to unwind: see [`Lab::pool`].
+fn verdict_of(law: impl FnOnce() -> Verdict) -> Verdict {
+    catch_unwind(AssertUnwindSafe(law)).unwrap_or_else(|panic| match panic.downcast::<NotClaimed>() {
+        Ok(missing) => Err(*missing),
+        Err(panic) => resume_unwind(panic),
+    })
 }
 
 /// Runs one law for a test, and holds its verdict against the list of those that are not claimed.

@@ -3,14 +3,17 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use executor_core::backend::Capabilities;
 use executor_core::{Backend, BuildError, Executor, JobFuture};
 
 use crate::gate::Gate;
+use crate::helpers;
 use crate::jobs;
 use crate::subject::{Config, Subject};
+use crate::threads;
 use crate::verdict::{Claim, NotClaimed, Verdict};
 use crate::watchdog;
 
@@ -25,16 +28,15 @@ impl<S: Subject> Lab<S> {
         Lab { law, subject: PhantomData }
     }
 
-    /// A pool as the subject makes it.
+    /// A pool as the subject makes it. Where the program has other threads and the subject
+    /// [needs to be alone](Subject::needs_one_thread), the law ends here, by unwinding, and is not claimed.
     ///
     /// # Panics
     ///
     /// If it cannot be built.
     pub fn pool(&self) -> Bench<S> {
-        match self.pool_with(Config::new()) {
-            Ok(pool) => pool,
-            Err(missing) => panic!("a pool with the defaults of the subject was not built: {missing}"),
-        }
+        // No panic: it is not reported as one, and `check` knows it.
+        self.pool_with(Config::new()).unwrap_or_else(|missing| resume_unwind(Box::new(missing)))
     }
 
     /// A pool with one worker, beside which its submitters go on.
@@ -68,10 +70,16 @@ impl<S: Subject> Lab<S> {
     ///
     /// # Errors
     ///
-    /// If the subject does not take one of them.
+    /// If the subject does not take one of them, or [needs to be alone](Subject::needs_one_thread) and is not.
     pub fn try_pool_with(&self, config: Config) -> Result<Result<Bench<S>, BuildError>, NotClaimed> {
+        if S::needs_one_thread() && threads::all().len() > 1 {
+            return Err(NotClaimed::new("pools that are built beside other threads, such as those of a first pool"));
+        }
         let mut config = config;
         let built = S::build(&mut config);
+        if built.is_ok() {
+            helpers::release();
+        }
         match config.untaken() {
             Some(setting) => Err(NotClaimed::new(setting)),
             None => Ok(built.map(Bench::new)),

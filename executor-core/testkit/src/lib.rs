@@ -26,6 +26,8 @@
 //!
 //! * A *law* is a function of [`mod@laws`], generic over the [`Subject`]. [`laws!`] writes a `#[test]` for each; [`check`]
 //!   runs one by hand, or one of your own.
+//! * [`laws_alone!`] writes a program that runs each law in a process of its own, for pools that can be built only while the
+//!   program has one thread.
 //! * A [`Lab`] is where a law gets its pools, with a [`Config`]. A pool in its hands is a [`Bench`], which can be
 //!   [occupied](Bench::occupy), so that what is submitted stays pending.
 //! * A [`Claim`] is something that not every backend can do. A law asks for it, and ends as [`NotClaimed`] where it is
@@ -63,17 +65,22 @@ mod verdict;
 mod harness;
 mod lab;
 
+mod alone;
+
 mod gate;
 mod log;
 mod time;
 mod travel;
 
+mod helpers;
 mod panics;
 mod station;
 mod threads;
 mod tools;
 mod watchdog;
 
+#[doc(hidden)]
+pub use alone::run_alone;
 pub use gate::{Gate, Pass};
 pub use harness::{check, test_law};
 pub use lab::{Bench, Busy, Lab};

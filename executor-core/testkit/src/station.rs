@@ -21,8 +21,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Threads with this in front of their names belong to the testkit.
-pub(crate) const THREAD_PREFIX: &str = "testkit-";
+use crate::helpers::{self, THREAD_PREFIX};
 
 /// What jobs can call.
 pub(crate) trait Station: Send + Sync {
@@ -110,13 +109,13 @@ fn port() -> u16 {
 fn listen() -> io::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let port = listener.local_addr()?.port();
-    thread::Builder::new().name(format!("{THREAD_PREFIX}port")).spawn(move || {
+    helpers::start("port", move || {
         for line in listener.incoming().flatten() {
             let server = thread::Builder::new().name(format!("{THREAD_PREFIX}line"));
             // Without a thread the line is dropped, and the job at its other end panics.
             let _ = server.spawn(move || serve(line));
         }
-    })?;
+    });
     Ok(port)
 }
 

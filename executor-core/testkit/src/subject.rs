@@ -42,6 +42,12 @@ pub trait Subject: 'static {
         false
     }
 
+    /// True if a pool can be built only while the program has one thread. The laws are then written by
+    /// [`laws_alone!`](crate::laws_alone!), and one that builds a pool beside threads is not claimed. Default: false.
+    fn needs_one_thread() -> bool {
+        false
+    }
+
     /// What is left of pools that were dropped, beyond threads: child processes, say. It is asked after each law until
     /// it is empty; what stays is a failure. Default: nothing.
     fn left_behind() -> Vec<String> {

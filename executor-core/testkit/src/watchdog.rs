@@ -3,19 +3,18 @@
 use std::io::{self, Write};
 use std::process;
 use std::sync::mpsc;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::helpers;
 use crate::panics;
-use crate::station::THREAD_PREFIX;
 use crate::threads;
 use crate::time::{LAW_LIMIT, scaled};
 
 /// Tells what is known of a pool, for the report of a hang.
 pub(crate) type Describe = Arc<dyn Fn() -> String + Send + Sync>;
 
-#[derive(Default)]
 struct Dog {
     watched: Mutex<Option<Watched>>,
     changed: Condvar,
@@ -34,25 +33,11 @@ impl Dog {
 }
 
 /// The one dog of this process.
-fn dog() -> &'static Dog {
-    static DOG: OnceLock<Dog> = OnceLock::new();
-    let mut is_new = false;
-    let dog = DOG.get_or_init(|| {
-        is_new = true;
-        Dog::default()
-    });
-    if is_new {
-        let spawned = thread::Builder::new().name(format!("{THREAD_PREFIX}watchdog")).spawn(|| guard(dog));
-        if let Err(error) = spawned {
-            panic!("the watchdog cannot be started: {error}");
-        }
-    }
-    dog
-}
+static DOG: Dog = Dog { watched: Mutex::new(None), changed: Condvar::new() };
 
-fn guard(dog: &Dog) {
+fn guard() {
     let limit = scaled(LAW_LIMIT);
-    let mut watched = dog.lock();
+    let mut watched = DOG.lock();
     loop {
         let wait = match &*watched {
             None => Duration::MAX,
@@ -61,7 +46,7 @@ fn guard(dog: &Dog) {
         if let Some(watched) = watched.take_if(|_| wait.is_zero()) {
             bark(&watched);
         }
-        watched = match dog.changed.wait_timeout(watched, wait) {
+        watched = match DOG.changed.wait_timeout(watched, wait) {
             Ok((watched, _)) => watched,
             Err(poisoned) => poisoned.into_inner().0,
         };
@@ -100,15 +85,16 @@ fn describe(pool: &Describe) -> String {
 
 /// Watches `law` until the guard is dropped.
 pub(crate) fn watch(law: &'static str) -> Leash {
-    let dog = dog();
-    *dog.lock() = Some(Watched { law, began: Instant::now(), pools: Vec::new() });
-    dog.changed.notify_all();
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| helpers::start("watchdog", guard));
+    *DOG.lock() = Some(Watched { law, began: Instant::now(), pools: Vec::new() });
+    DOG.changed.notify_all();
     Leash
 }
 
 /// Adds a pool of the law that is watched to what is told of a hang.
 pub(crate) fn add_pool(describe: Describe) {
-    if let Some(watched) = &mut *dog().lock() {
+    if let Some(watched) = &mut *DOG.lock() {
         watched.pools.push(describe);
     }
 }
@@ -119,7 +105,7 @@ pub(crate) struct Leash;
 
 impl Drop for Leash {
     fn drop(&mut self) {
-        dog().lock().take();
-        dog().changed.notify_all();
+        DOG.lock().take();
+        DOG.changed.notify_all();
     }
 }

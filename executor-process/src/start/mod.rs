@@ -59,7 +59,7 @@
 //!   before.
 //! * *`SIGCHLD` is ignored* in the owner, which a new process inherits: the server sets it to the default.
 //! * *Ctrl-C* goes to the whole process group. Server and workers swallow it, so that the owner decides; a program that
-//!   a job executes gets the default back.
+//!   a job executes gets the default back, and no signal is blocked there, whatever the owner has blocked.
 
 mod client;
 mod events;

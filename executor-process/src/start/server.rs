@@ -46,12 +46,8 @@ pub(crate) fn serve(control: OwnedFd, owner: Pid) -> ! {
     match server.run() {
         Next::Finish => server.finish(),
         Next::Born(newborn) => {
-            // The worker closes what is the server's, and gets the signals that the server takes for itself.
-            let mask = server.mask;
+            // The worker closes what is the server's.
             drop(server);
-            if let Err(error) = mask.thread_set_mask() {
-                settle::die(&format!("a worker process cannot set its signals: {error}"));
-            }
             settle::begin(*newborn)
         }
     }
@@ -62,8 +58,6 @@ struct Server {
     #[expect(dead_code, reason = "it stays open for `poll`")]
     owner: PidFd,
     signals: SignalFd,
-    /// What was blocked before the server blocked `SIGCHLD`.
-    mask: SigSet,
     poll: Epoll,
     clients: HashMap<u64, Link>,
     clients_made: u64,
@@ -92,7 +86,6 @@ impl Server {
         sys::set_disposition(Signal::SIGINT, Disposition::Swallow);
         sys::set_disposition(Signal::SIGTERM, Disposition::Default);
         sys::set_disposition(Signal::SIGCHLD, Disposition::Default);
-        let mask = SigSet::thread_get_mask()?;
         let children = SigSet::from(Signal::SIGCHLD);
         children.thread_block()?;
         let signals = SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?;
@@ -106,7 +99,7 @@ impl Server {
         poll.add(&owner_fd, EpollEvent::new(EpollFlags::EPOLLIN, OWNER))?;
         poll.add(&signals, EpollEvent::new(EpollFlags::EPOLLIN, SIGNALS))?;
         let (clients, workers) = (HashMap::new(), HashMap::new());
-        Ok(Server { control, owner: owner_fd, signals, mask, poll, clients, clients_made: 0, workers })
+        Ok(Server { control, owner: owner_fd, signals, poll, clients, clients_made: 0, workers })
     }
 
     fn run(&mut self) -> Next {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{dup2_stderr, dup2_stdout};
 
 use super::launch::{Settings, Stream};
@@ -89,6 +89,10 @@ fn settle(order: Order, fds: Vec<OwnedFd>, owner: Option<PidFd>) -> Result<Worke
     sys::set_disposition(Signal::SIGTERM, Disposition::Default);
     // As the standard library has it.
     sys::set_disposition(Signal::SIGPIPE, Disposition::Ignore);
+    // What the owner blocked, in the thread that built the pool, a program that a job executes would not get either. The
+    // fork server has blocked what it takes for itself.
+    let unblocked = SigSet::empty().thread_set_mask();
+    unblocked.map_err(|error| ("set its signals".to_owned(), error.into()))?;
     sys::change_environment(&order.environment);
     if let Some(owner) = owner {
         // Before the limits, which it must not run into.

@@ -21,6 +21,9 @@ use nix::unistd::Pid;
 /// How long one test may take before it counts as a hang. The slowest takes some seconds; this is for busy machines.
 const TEST_LIMIT: Duration = Duration::from_secs(40);
 
+/// How long a test may take that moves hundreds of megabytes: what a debug build does with each byte adds up.
+pub(crate) const LARGE_LIMIT: Duration = Duration::from_secs(180);
+
 /// Every start method. `Fork` needs a program with one thread.
 pub(crate) const METHODS: [StartMethod; 3] = [StartMethod::ForkServer, StartMethod::Spawn, StartMethod::Fork];
 
@@ -69,6 +72,12 @@ impl Drop for HangGuard {
     }
 }
 
+/// [`watched`] without a thread, for a program that is to be forked: `SIGALRM` ends it.
+pub(crate) fn watched_without_a_thread() {
+    let limit = scaled(TEST_LIMIT).as_secs();
+    nix::unistd::alarm::set(u32::try_from(limit).unwrap_or(u32::MAX));
+}
+
 /// One line for each thread of the process and of those below it.
 fn describe() -> String {
     let mut text = String::new();
@@ -94,6 +103,11 @@ pub(crate) fn hide_panics_on_purpose() {
             }
         }));
     });
+}
+
+/// True if `EXECUTOR_LONG_TESTS` is 1: tests that take minutes, or most of the memory of a machine, run then.
+pub(crate) fn runs_long_tests() -> bool {
+    std::env::var_os("EXECUTOR_LONG_TESTS").is_some_and(|value| value == "1")
 }
 
 /// A builder of a pool whose processes are told from those of other tests by `name`, of at most 12 bytes. What its jobs

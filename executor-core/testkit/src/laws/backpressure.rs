@@ -185,6 +185,10 @@ pub fn many_threads_submit_through_a_small_queue<S: Subject>(lab: &Lab<S>) -> Ve
                             let mut job = Some(job);
                             while let Some(next) = job.take() {
                                 job = pool.try_submit(next).map_err(|refused| refused.into_job()).err();
+                                if job.is_some() {
+                                    // Else four threads that try again keep a busy machine from the workers.
+                                    std::thread::yield_now();
+                                }
                             }
                         }
                     }

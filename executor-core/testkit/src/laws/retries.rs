@@ -75,8 +75,9 @@ pub fn panic_and_run_limit_are_tried_again<S: Subject>(lab: &Lab<S>) -> Verdict 
     assert!(future.result().unwrap_err().is_panic());
     pool.claims(Claim::RunLimit)?;
     let log = Log::new();
-    let options = trying(1).run_limit(Duration::from_millis(1));
-    let future = pool.submit_with(jobs::outlast::job(log.pen(), 20), options);
+    // Long enough to write that it began, also where it is killed at the limit.
+    let options = trying(1).run_limit(Duration::from_millis(150));
+    let future = pool.submit_with(jobs::outlast::job(log.pen(), 300), options);
     assert!(matches!(future.result(), Err(JobError::RunLimit { .. })));
     assert_eq!(log.entries(), [1, 2]);
     Ok(())
