@@ -4,17 +4,18 @@
 //!
 //! ```text
 //! cargo run --release -p examples --bin primes
+//! cargo run --release -p examples --bin primes --no-default-features --features async
 //! cargo run --release -p examples --bin primes --no-default-features --features process
 //! cargo run --release -p examples --bin primes --no-default-features --features inline
 //! ```
 //!
-//! A build with every feature is possible, as a linter wants it: the first of `thread`, `process`, `inline` that is on is taken.
+//! A build with every feature is possible, as a linter wants it: the first of `thread`, `async`, `process`, `inline` that is on is taken.
 
 use executor_core::BuildError;
 
-#[cfg(not(any(feature = "thread", feature = "process", feature = "inline")))]
+#[cfg(not(any(feature = "thread", feature = "async", feature = "process", feature = "inline")))]
 compile_error!(
-    "the examples need a backend: `--features thread`, the default, `--features process` or `--features inline`"
+    "the examples need a backend: `--features thread`, the default, or `async`, `process` or `inline` in its place"
 );
 
 /// The executor that the examples run on.
@@ -22,11 +23,15 @@ compile_error!(
 pub type Pool = executor_thread::ThreadExecutor;
 
 /// The executor that the examples run on.
-#[cfg(all(feature = "process", not(feature = "thread")))]
+#[cfg(all(feature = "async", not(feature = "thread")))]
+pub type Pool = executor_async::AsyncExecutor;
+
+/// The executor that the examples run on.
+#[cfg(all(feature = "process", not(any(feature = "thread", feature = "async"))))]
 pub type Pool = executor_process::ProcessExecutor;
 
 /// The executor that the examples run on.
-#[cfg(not(any(feature = "thread", feature = "process")))]
+#[cfg(not(any(feature = "thread", feature = "async", feature = "process")))]
 pub type Pool = executor_core::InlineExecutor;
 
 /// Builds the pool with `workers` workers; where jobs run inline, their submitter is the only one.
@@ -34,7 +39,7 @@ pub type Pool = executor_core::InlineExecutor;
 /// # Errors
 ///
 /// If the number of workers makes no sense, or the system refuses to start them.
-#[cfg(any(feature = "thread", feature = "process"))]
+#[cfg(any(feature = "thread", feature = "async", feature = "process"))]
 pub fn pool(workers: usize) -> Result<Pool, BuildError> {
     Pool::new(workers)
 }
@@ -44,7 +49,7 @@ pub fn pool(workers: usize) -> Result<Pool, BuildError> {
 /// # Errors
 ///
 /// If the number of workers makes no sense, or the system refuses to start them.
-#[cfg(not(any(feature = "thread", feature = "process")))]
+#[cfg(not(any(feature = "thread", feature = "async", feature = "process")))]
 pub fn pool(_workers: usize) -> Result<Pool, BuildError> {
     // Encoded as on the way to another process, so that a job which could not go there fails here.
     Pool::builder().encode(true).build()

@@ -22,12 +22,13 @@ pub use crate::guest::Guests;
 pub use crate::initializer::Initializer;
 pub use crate::job_ref::{Claim, JobRef};
 pub use crate::parcel::{Arrived, Callbacks, Landed, Parcel, RunOptions, Slice};
+pub use crate::polled::Polled;
 pub use crate::registry::{Table, table};
 pub use crate::room::{Room, RoomTicket};
 pub use crate::row::RowClaim;
 pub use crate::run::{Ran, Retry, Tally};
 pub use crate::state::PoolId;
-pub use crate::task::{Task, closure_task};
+pub use crate::task::{Task, closure_task, future_task};
 
 /// A pool of workers that accepts tasks. Users call it through [`Executor`](crate::Executor).
 pub trait Backend: Send + Sync {
@@ -46,7 +47,8 @@ pub trait Backend: Send + Sync {
     /// # Blocking
     ///
     /// Only with [`Room::Wait`] and [`Room::Until`], and only while the queue is full. A worker of the same pool is
-    /// never made to wait: its task is admitted above the bound.
+    /// never made to wait: its task is admitted above the bound. Nor is a thread that [must not](Control::may_block) block:
+    /// its task is refused.
     fn accept(&self, task: Task, room: Room<'_>) -> Result<(), Refused>;
 
     /// An async submitter that was [to be told](Room::Notify) of room does not wait any more: its waker is dropped. The
@@ -85,6 +87,9 @@ pub trait Control: Send + Sync {
 
     /// Called before a thread blocks, without a limit, on `job`: a worker of this pool runs the job itself, there and
     /// then, if no other has begun it. True if it ran.
+    ///
+    /// Called too, on the thread that polled it, when a [polled](Polled) job awaits `job`: that one must not be run there, but
+    /// must not wait for a place that the other has either.
     fn help(&self, job: &JobRef) -> bool;
 
     /// Withdraws a job that has not begun; true if it never will. The default decides in the cell, and then calls
@@ -110,6 +115,11 @@ pub trait Control: Send + Sync {
     /// True if the jobs of this pool leave this process. Each is then encoded by whoever submits it, and the task is a
     /// [`Parcel`].
     fn travels(&self) -> bool {
+        false
+    }
+
+    /// True if async jobs are [polled](crate::backend::Polled), each by itself, so that a map hands each over by itself.
+    fn polls(&self) -> bool {
         false
     }
 
@@ -197,6 +207,9 @@ pub enum Force {
 pub struct Capabilities {
     /// True if [`kill`](crate::JobFuture::kill) stops a running job.
     pub kill: bool,
+    /// True if `kill`, a run limit and [`Shutdown::Kill`] drop the future of a running async job at its next await, though
+    /// they can only ask other jobs.
+    pub drops_async: bool,
     /// How a run limit is kept; `None` if the option is refused.
     pub run_limit: Option<Force>,
     /// True if [`JobOptions::priority`](crate::JobOptions::priority) is honoured, else another than normal is refused.
@@ -219,6 +232,7 @@ impl Capabilities {
     pub const fn in_process() -> Self {
         Capabilities {
             kill: false,
+            drops_async: false,
             run_limit: Some(Force::Asked),
             priorities: true,
             retries: true,

@@ -60,7 +60,7 @@
 //! go on. A shutdown from one of the pool's own jobs is an error, because it would wait for itself.
 //!
 //! Dropping the last handle of a pool is `Drain`, without a limit; `CancelPending` while the thread unwinds. On a worker
-//! of the pool, and after a `shutdown_timeout` that did not reach the end, it does not wait. A handle that is never
+//! of the pool, on a thread that must not block, and after a `shutdown_timeout` that did not reach the end, it does not wait. A handle that is never
 //! dropped, in a `static` say, is not waited for when the program ends.
 //!
 //! # Failure

@@ -29,6 +29,19 @@ pub(crate) fn note_awaited(job: &JobRef) {
     });
 }
 
+/// Runs `poll`, which polls a future once; gives the jobs that the future awaits and that no worker had begun, too.
+pub(crate) fn noting_awaited<R>(poll: impl FnOnce() -> R) -> (R, Vec<JobRef>) {
+    struct Restore(Option<Vec<JobRef>>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            drop(AWAITED.replace(self.0.take()));
+        }
+    }
+    let _restore = Restore(AWAITED.replace(Some(Vec::new())));
+    let polled = poll();
+    (polled, AWAITED.take().unwrap_or_default())
+}
+
 /// Polls `future`, which is the work of `job`, until it is ready; parks the thread in between.
 ///
 /// Before it parks it runs, here and then, one of the pool's jobs that the future awaits and nobody has begun: an

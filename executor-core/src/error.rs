@@ -340,6 +340,12 @@ pub enum ShutdownError {
     /// It was called on a worker of the executor itself, which would wait for its own end.
     #[error("an executor cannot be shut down from one of its own jobs; drop the handle there, or shut down outside")]
     OwnWorker,
+    /// Waiting for the end here would block a thread that must not block; nothing was begun.
+    #[error("this thread must not block until the executor has ended: {advice}")]
+    WouldBlock {
+        /// What to do instead.
+        advice: &'static str,
+    },
 }
 
 /// An executor could not be built.

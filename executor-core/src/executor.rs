@@ -47,7 +47,8 @@ pub trait Executor: Backend {
     ///
     /// # Blocking
     ///
-    /// With a bounded queue that is full, until there is room. A worker of the same pool does not wait for room.
+    /// With a bounded queue that is full, until there is room. A worker of the same pool does not wait for room, and a thread
+    /// that must not block is refused: the future is [`Rejected`](JobError::Rejected).
     fn submit<J: Job>(&self, job: J) -> JobFuture<J::Output> {
         let control = self.control();
         if control.travels() {
@@ -209,7 +210,8 @@ pub trait Executor: Backend {
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::OwnWorker`] if called from one of the executor's own jobs; nothing was begun then.
+    /// [`ShutdownError::OwnWorker`] if called from one of the executor's own jobs, and [`ShutdownError::WouldBlock`] on a
+    /// thread that must not block; nothing was begun then.
     ///
     /// # Blocking
     ///
@@ -273,6 +275,9 @@ fn submit_encoded<B: Backend + ?Sized, J: Job>(backend: &B, job: J) -> JobFuture
 fn end(backend: &(impl Backend + ?Sized), mode: Shutdown, deadline: Option<Instant>) -> Result<(), ShutdownError> {
     if backend.control().is_own_worker() {
         return Err(ShutdownError::OwnWorker);
+    }
+    if let Err(JobError::WouldBlock { advice }) = backend.control().may_block() {
+        return Err(ShutdownError::WouldBlock { advice });
     }
     backend.begin_shutdown(mode);
     match backend.wait_ended(deadline) {

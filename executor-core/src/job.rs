@@ -47,6 +47,14 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
     /// Runs the job, or makes the future that does.
     fn start(self) -> Work<Self::Output>;
 
+    /// True where [`start`](Job::start) does nothing but make a [`Work::Future`], as for a job made of an `async fn`.
+    ///
+    /// A backend with an async runtime then makes the job a task there. It calls `start` of any other job on a thread that
+    /// may block.
+    fn is_async() -> bool {
+        false
+    }
+
     /// The entry of this type in the table of jobs; [`register_job!`](crate::register_job) writes it.
     #[doc(hidden)]
     fn entry() -> &'static JobEntry;
@@ -69,6 +77,9 @@ pub trait Job: Serialize + DeserializeOwned + Send + 'static {
         None
     }
 }
+
+/// A future that was boxed to be driven or polled.
+pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What [`Job::start`] gives: the value, or the future that will.
 pub enum Work<T> {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::backend::{Ran, Tally};
@@ -32,6 +33,29 @@ pub(crate) trait AnyCell: Send + Sync {
 
     /// Runs the job that `ticket` opens.
     fn run(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) -> Ran;
+
+    /// True for an async job, which a backend may poll.
+    fn is_async(&self) -> bool {
+        false
+    }
+
+    /// Polls the job that `ticket` opens, and starts it if that is the first poll; gives the ticket back if it is not at its
+    /// end. A cell that is never polled runs the job to its end.
+    fn poll(
+        self: Arc<Self>,
+        index: u32,
+        ticket: Ticket,
+        _: &mut Context<'_>,
+        tally: &dyn Tally,
+    ) -> Result<Ran, Ticket> {
+        Ok(self.run(index, ticket, tally))
+    }
+
+    /// Ends the attempt of a job that is not polled any more, with an error.
+    fn end(self: Arc<Self>, index: u32, ticket: Ticket, error: JobError, tally: &dyn Tally) -> Ran {
+        drop(self.fail(index, ticket, error, Some(tally)));
+        Ran::Done
+    }
 
     /// Completes the job that `ticket` opens with an error, for good.
     fn fail(
@@ -93,6 +117,12 @@ impl JobRef {
 
     pub(crate) fn priority(&self) -> Priority {
         self.priority
+    }
+
+    /// True for an async job; see [`Job::is_async`](crate::Job::is_async).
+    #[must_use]
+    pub fn is_async(&self) -> bool {
+        self.cell.is_async()
     }
 
     /// Turns to another job of the same chunk.
@@ -301,6 +331,26 @@ impl Claim {
     pub fn run(mut self, tally: &dyn Tally) -> Ran {
         match self.begun.take() {
             Some((JobRef { cell, index, .. }, ticket)) => cell.run(index, ticket, tally),
+            None => Ran::Done,
+        }
+    }
+
+    /// Polls the job once. See [`Polled`](crate::backend::Polled).
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, tally: &dyn Tally) -> Poll<Ran> {
+        let Some((job, ticket)) = self.begun.take() else { return Poll::Ready(Ran::Done) };
+        match Arc::clone(&job.cell).poll(job.index, ticket, cx, tally) {
+            Ok(ran) => Poll::Ready(ran),
+            Err(ticket) => {
+                self.begun = Some((job, ticket));
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Drops the future of a job that was polled, and ends the attempt with an error.
+    pub(crate) fn end(mut self, error: JobError, tally: &dyn Tally) -> Ran {
+        match self.begun.take() {
+            Some((JobRef { cell, index, .. }, ticket)) => cell.end(index, ticket, error, tally),
             None => Ran::Done,
         }
     }

@@ -105,6 +105,7 @@ mod macro_support;
 mod panic;
 mod parcel;
 mod payload;
+mod polled;
 mod record;
 mod register;
 mod room;

@@ -1,4 +1,4 @@
-//! What a cell carries: a [`Job`], or a closure that stays in this process.
+//! What a cell carries: a [`Job`], or a closure or a future that stays in this process.
 
 use crate::codec;
 use crate::error::{JobError, job_name};
@@ -11,6 +11,11 @@ pub(crate) trait Payload: Send + Sized + 'static {
     type Output: Send + 'static;
 
     fn start(self) -> Work<Self::Output>;
+
+    /// True where `start` does nothing but make a future.
+    fn is_async() -> bool {
+        false
+    }
 
     fn failed(output: &Self::Output) -> bool;
 
@@ -57,6 +62,10 @@ impl<J: Job> Payload for JobPayload<J> {
 
     fn start(self) -> Work<J::Output> {
         self.0.start()
+    }
+
+    fn is_async() -> bool {
+        J::is_async()
     }
 
     fn failed(output: &J::Output) -> bool {
@@ -144,12 +153,56 @@ fn decode<J: Job, T: serde::de::DeserializeOwned>(bytes: &[u8], part: Part) -> R
 /// A closure that stays in this process.
 pub(crate) struct ClosurePayload<F>(pub(crate) F);
 
+/// A future that stays in this process.
+pub(crate) struct FuturePayload<F>(pub(crate) F);
+
 /// The answer of a payload that was asked to leave its process or to be copied.
 fn stays(name: &str) -> JobError {
     JobError::Encode {
         what: format!("`{name}`"),
-        cause: "a closure can run only in the process that made it, and only once".into(),
+        cause: "a closure or a future can run only in the process that made it, and only once".into(),
     }
+}
+
+/// What closures and futures have in common: they neither travel nor fail by what they return.
+macro_rules! stays_here {
+    () => {
+        fn failed(_: &Self::Output) -> bool {
+            false
+        }
+
+        fn failure_text(_: &Self::Output) -> Option<String> {
+            None
+        }
+
+        fn duplicate(&self) -> Result<Self, JobError> {
+            Err(stays(Self::name()))
+        }
+
+        fn name() -> &'static str {
+            std::any::type_name::<F>()
+        }
+
+        fn entry() -> Option<&'static JobEntry> {
+            None
+        }
+
+        fn encode_into(&self, _: &mut Vec<u8>) -> Result<(), JobError> {
+            Err(stays(Self::name()))
+        }
+
+        fn decode(_: &[u8]) -> Result<Self, JobError> {
+            Err(stays(Self::name()))
+        }
+
+        fn encode_output_into(_: &Self::Output, _: &mut Vec<u8>) -> Result<(), JobError> {
+            Err(stays(Self::name()))
+        }
+
+        fn decode_output(_: &[u8]) -> Result<Self::Output, JobError> {
+            Err(stays(Self::name()))
+        }
+    };
 }
 
 impl<F, T> Payload for ClosurePayload<F>
@@ -163,39 +216,23 @@ where
         Work::Ready((self.0)())
     }
 
-    fn failed(_: &T) -> bool {
-        false
+    stays_here!();
+}
+
+impl<F> Payload for FuturePayload<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    type Output = F::Output;
+
+    fn start(self) -> Work<F::Output> {
+        Work::future(self.0)
     }
 
-    fn failure_text(_: &T) -> Option<String> {
-        None
+    fn is_async() -> bool {
+        true
     }
 
-    fn duplicate(&self) -> Result<Self, JobError> {
-        Err(stays(Self::name()))
-    }
-
-    fn name() -> &'static str {
-        std::any::type_name::<F>()
-    }
-
-    fn entry() -> Option<&'static JobEntry> {
-        None
-    }
-
-    fn encode_into(&self, _: &mut Vec<u8>) -> Result<(), JobError> {
-        Err(stays(Self::name()))
-    }
-
-    fn decode(_: &[u8]) -> Result<Self, JobError> {
-        Err(stays(Self::name()))
-    }
-
-    fn encode_output_into(_: &T, _: &mut Vec<u8>) -> Result<(), JobError> {
-        Err(stays(Self::name()))
-    }
-
-    fn decode_output(_: &[u8]) -> Result<T, JobError> {
-        Err(stays(Self::name()))
-    }
+    stays_here!();
 }

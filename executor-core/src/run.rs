@@ -1,12 +1,13 @@
 //! Running a job: its context around it, its panic caught, its outcome judged.
 
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::cell::Stage;
+use crate::cell::{Stage, Started};
 use crate::context;
 use crate::drive::drive;
 use crate::error::JobError;
-use crate::job::Work;
+use crate::job::{BoxFuture, Work};
 use crate::job_ref::{AnyCell, Claim, JobRef};
 use crate::panic::{catch, drop_quietly};
 use crate::parcel::Arrived;
@@ -178,7 +179,12 @@ pub(crate) fn attempt<P: Payload>(job: JobRef, cell: &dyn AnyCell, payload: P) -
         details.begin_attempt();
     }
     let attempt = context::enter(job, || execute(cell, payload));
-    if let Some(details) = details
+    judge(cell, attempt)
+}
+
+/// Judges an attempt that came to its end by the run limit of its job.
+pub(crate) fn judge<P: Payload>(cell: &dyn AnyCell, attempt: Attempt<P>) -> Attempt<P> {
+    if let Some(details) = cell.record().details()
         && let Some(limit) = details.options.run_limit
         && details.deadline().is_some_and(|deadline| Instant::now() >= deadline)
     {
@@ -186,4 +192,54 @@ pub(crate) fn attempt<P: Payload>(job: JobRef, cell: &dyn AnyCell, payload: P) -
         return Attempt::failed(JobError::RunLimit { job: cell.name().to_owned(), limit });
     }
     attempt
+}
+
+/// Starts an async job, inside its context: what it is to be polled for, or what came of it at once.
+pub(crate) fn start<P: Payload>(
+    job: JobRef,
+    cell: &dyn AnyCell,
+    payload: P,
+) -> Result<BoxFuture<P::Output>, Attempt<P>> {
+    if let Some(details) = cell.record().details() {
+        details.begin_attempt();
+    }
+    let started = context::enter(job, || {
+        catch(
+            || cell.name().to_owned(),
+            || match payload.start() {
+                Work::Future(future) => Ok(future),
+                Work::Ready(value) => {
+                    let failed = P::failed(&value);
+                    Err((value, failed))
+                }
+            },
+        )
+    });
+    match started {
+        Ok(Ok(future)) => Ok(future),
+        Ok(Err((value, failed))) => Err(Attempt { stage: Stage::Value(value), failed }),
+        Err(error) => Err(Attempt::failed(error)),
+    }
+}
+
+/// Polls an async job once, inside the context that is set; `None` if it is not at its end.
+pub(crate) fn poll<P: Payload>(
+    cell: &dyn AnyCell,
+    started: &mut Started<P>,
+    cx: &mut Context<'_>,
+) -> Option<Attempt<P>> {
+    let polled = catch(
+        || cell.name().to_owned(),
+        || {
+            started.future.as_mut().poll(cx).map(|value| {
+                let failed = P::failed(&value);
+                (value, failed)
+            })
+        },
+    );
+    match polled {
+        Ok(Poll::Pending) => None,
+        Ok(Poll::Ready((value, failed))) => Some(Attempt { stage: Stage::Value(value), failed }),
+        Err(error) => Some(Attempt::failed(error)),
+    }
 }

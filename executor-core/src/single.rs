@@ -1,13 +1,17 @@
 //! One submitted job: the one allocation that a submit makes.
 
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use crate::backend::Control;
-use crate::cell::{Again, Cell, Stage, State, Ticket, Withdraw};
+use crate::cell::{Again, Cell, Stage, Started, State, Ticket, Withdraw};
+use crate::context;
+use crate::drive::noting_awaited;
 use crate::error::JobError;
 use crate::job_ref::{AnyCell, Claim, JobRef};
 use crate::options::JobOptions;
+use crate::panic::drop_quietly;
 use crate::parcel::{Arrived, Callbacks, Landed, Slice};
 use crate::payload::Payload;
 use crate::record::{Details, Record};
@@ -21,6 +25,12 @@ pub(crate) struct Single<P: Payload> {
     record: Record,
     cell: Cell<P>,
 }
+
+/// A copy of a job for its next attempt, and the wait before that.
+type Spare<P> = Option<(P, Duration)>;
+
+/// What came of an attempt, and the copy for the next.
+type Over<P> = (Attempt<P>, Spare<P>);
 
 impl<P: Payload> Single<P> {
     pub(crate) fn new(payload: P, options: Option<JobOptions>, control: Arc<dyn Control>) -> Arc<Self> {
@@ -86,8 +96,55 @@ impl<P: Payload> Single<P> {
         Retry::new(Claim::new(JobRef::new(self, 0), ticket), delay)
     }
 
+    /// Moves the job out for an attempt, and makes the copy for the next one, if there may be one.
+    #[inline]
+    fn take_attempt(&self, ticket: &Ticket, tally: &dyn Tally) -> Result<(P, Spare<P>), JobError> {
+        if self.record.details().is_none_or(|details| details.attempt() == 1) {
+            tally.begun();
+        }
+        let Some(payload) = self.cell.take_job(ticket) else {
+            return Err(JobError::Lost { job: P::name().to_owned() });
+        };
+        match self.spare(&payload) {
+            Ok(spare) => Ok((payload, spare)),
+            Err(error) => {
+                drop_quietly(payload);
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts an async job; a job that is over at once gives its attempt.
+    fn start(self: &Arc<Self>, ticket: &Ticket, tally: &dyn Tally) -> Result<Box<Started<P>>, Over<P>> {
+        let (payload, spare) = self.take_attempt(ticket, tally).map_err(|error| (Attempt::failed(error), None))?;
+        match run::start(JobRef::new(Arc::clone(self), 0), &**self, payload) {
+            Ok(future) => Ok(Box::new(Started { future, spare })),
+            Err(attempt) => Err((attempt, spare)),
+        }
+    }
+
+    /// Drops what an async job captured and holds; gives the copy for its next attempt.
+    fn drop_started(self: &Arc<Self>, started: Started<P>) -> Spare<P> {
+        let Started { future, spare } = started;
+        context::enter(JobRef::new(Arc::clone(self), 0), || drop_quietly(future));
+        spare
+    }
+
+    /// Ends an attempt: the job is done, or will be tried again.
+    #[inline]
+    fn end_attempt(self: Arc<Self>, ticket: Ticket, attempt: Attempt<P>, spare: Spare<P>, tally: &dyn Tally) -> Ran {
+        if let Some((copy, delay)) = spare
+            && attempt.failed
+            && self.may_try_again()
+        {
+            return Ran::Again(self.put_again(ticket, Again { job: Some(copy), last: attempt.stage }, delay));
+        }
+        self.complete(ticket, attempt, Some(tally));
+        Ran::Done
+    }
+
     /// The copy for a next attempt and the wait before it, where the options ask for one.
-    fn spare(&self, payload: &P) -> Result<Option<(P, Duration)>, JobError> {
+    fn spare(&self, payload: &P) -> Result<Spare<P>, JobError> {
         let Some(delay) = self.record.details().and_then(|details| details.delay()) else { return Ok(None) };
         Ok(Some((payload.duplicate()?, delay)))
     }
@@ -111,31 +168,44 @@ impl<P: Payload> AnyCell for Single<P> {
     }
 
     fn run(self: Arc<Self>, _: u32, ticket: Ticket, tally: &dyn Tally) -> Ran {
-        if self.record.details().is_none_or(|details| details.attempt() == 1) {
-            tally.begun();
-        }
-        let Some(payload) = self.cell.take_job(&ticket) else {
-            let error = JobError::Lost { job: P::name().to_owned() };
-            self.complete(ticket, Attempt::failed(error), Some(tally));
-            return Ran::Done;
-        };
-        let spare = match self.spare(&payload) {
-            Ok(spare) => spare,
-            Err(error) => {
-                crate::panic::drop_quietly(payload);
-                self.complete(ticket, Attempt::failed(error), Some(tally));
-                return Ran::Done;
-            }
+        let (payload, spare) = match self.take_attempt(&ticket, tally) {
+            Ok(taken) => taken,
+            Err(error) => return self.end_attempt(ticket, Attempt::failed(error), None, tally),
         };
         let attempt = run::attempt(JobRef::new(Arc::clone(&self), 0), &*self, payload);
-        if let Some((copy, delay)) = spare
-            && attempt.failed
-            && self.may_try_again()
-        {
-            return Ran::Again(self.put_again(ticket, Again { job: Some(copy), last: attempt.stage }, delay));
-        }
-        self.complete(ticket, attempt, Some(tally));
-        Ran::Done
+        self.end_attempt(ticket, attempt, spare, tally)
+    }
+
+    fn is_async(&self) -> bool {
+        P::is_async()
+    }
+
+    fn poll(self: Arc<Self>, _: u32, ticket: Ticket, cx: &mut Context<'_>, tally: &dyn Tally) -> Result<Ran, Ticket> {
+        let mut started = match self.cell.take_started(&ticket) {
+            Some(started) => started,
+            None => match self.start(&ticket, tally) {
+                Ok(started) => started,
+                Err((attempt, spare)) => return Ok(self.end_attempt(ticket, attempt, spare, tally)),
+            },
+        };
+        let job = JobRef::new(Arc::clone(&self), 0);
+        let (polled, awaited) = context::enter(job, || noting_awaited(|| run::poll(&*self, &mut started, cx)));
+        let Some(attempt) = polled else {
+            self.cell.put_started(&ticket, started);
+            // What it awaits may be ended by a job of the same pool that needs room: the pool sees to that.
+            awaited.iter().filter(|job| !job.state_word().is_done()).for_each(|job| {
+                job.record().control.help(job);
+            });
+            return Err(ticket);
+        };
+        let spare = self.drop_started(*started);
+        let attempt = run::judge(&*self, attempt);
+        Ok(self.end_attempt(ticket, attempt, spare, tally))
+    }
+
+    fn end(self: Arc<Self>, _: u32, ticket: Ticket, error: JobError, tally: &dyn Tally) -> Ran {
+        let spare = self.cell.take_started(&ticket).and_then(|started| self.drop_started(*started));
+        self.end_attempt(ticket, Attempt::failed(error), spare, tally)
     }
 
     fn fail(self: Arc<Self>, _: u32, ticket: Ticket, error: JobError, tally: Option<&dyn Tally>) -> Option<Callbacks> {
@@ -204,15 +274,15 @@ impl<P: Payload> Drop for Single<P> {
                 Some(Stage::Failed(failure)) => error = Some(*failure),
                 Some(Stage::Value(value)) => {
                     text = P::failure_text(&value);
-                    crate::panic::drop_quietly(value);
+                    drop_quietly(value);
                 }
                 Some(Stage::Bytes(slice)) => {
                     if let Ok(value) = P::decode_output(slice.bytes()) {
                         text = P::failure_text(&value);
-                        crate::panic::drop_quietly(value);
+                        drop_quietly(value);
                     }
                 }
-                stage => crate::panic::drop_quietly(stage),
+                stage => drop_quietly(stage),
             }
             let given = self.record.details().and_then(|details| details.options.name.as_deref());
             unread::report(self.record.id, given.unwrap_or_else(|| P::name()), error, text);

@@ -11,7 +11,8 @@ use crate::job_ref::{Claim, JobRef};
 use crate::map::Share;
 use crate::options::Priority;
 use crate::parcel::Parcel;
-use crate::payload::ClosurePayload;
+use crate::payload::{ClosurePayload, FuturePayload, Payload};
+use crate::polled::Polled;
 use crate::record::Record;
 use crate::run::{Ran, Tally};
 use crate::single::Single;
@@ -163,6 +164,35 @@ impl Task {
         }
     }
 
+    /// True for an async job; see [`Job::is_async`](crate::Job::is_async). The items of a chunk are no such job.
+    #[must_use]
+    #[inline]
+    pub fn is_async(&self) -> bool {
+        self.job().is_some_and(JobRef::is_async)
+    }
+
+    /// The task, to be polled by a backend that has an async runtime.
+    pub fn into_polled(self) -> Polled {
+        Polled::new(self)
+    }
+
+    /// The claim of a job that waits for a later attempt.
+    pub(crate) fn into_claimed(mut self) -> Result<Claim, Task> {
+        match self.take() {
+            Content::Claimed(claim) => Ok(claim),
+            content => Err(Task(content)),
+        }
+    }
+
+    /// Begins the one job of the task; `None` if it was cancelled or claimed meanwhile.
+    pub(crate) fn into_claim(mut self) -> Result<Option<Claim>, Task> {
+        match self.take() {
+            Content::Pending(job) => Ok(job.into_claim()),
+            Content::Claimed(claim) => Ok(Some(claim)),
+            content => Err(Task(content)),
+        }
+    }
+
     /// Cancels what has not begun. A job between two attempts ends with what came of the last one.
     pub fn cancel(mut self, tally: &dyn Tally) {
         match self.take() {
@@ -253,6 +283,19 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let cell = Single::new(ClosurePayload(closure), None, Arc::clone(backend.control()));
+    local_task(backend, ClosurePayload(closure))
+}
+
+/// [`closure_task`] for a future: an async job that stays in this process.
+pub fn future_task<F>(backend: &(impl Backend + ?Sized), future: F) -> (Task, JobFuture<F::Output>)
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    local_task(backend, FuturePayload(future))
+}
+
+fn local_task<P: Payload>(backend: &(impl Backend + ?Sized), payload: P) -> (Task, JobFuture<P::Output>) {
+    let cell = Single::new(payload, None, Arc::clone(backend.control()));
     (Task::pending(JobRef::new(Arc::clone(&cell), 0)), JobFuture::new(cell))
 }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// True if the examples were built to run their jobs at submit.
-pub(crate) const INLINE: bool = cfg!(not(any(feature = "thread", feature = "process")));
+pub(crate) const INLINE: bool = cfg!(not(any(feature = "thread", feature = "async", feature = "process")));
 
 /// No example needs more than some seconds; one that is not done by now hangs.
 const HANG: Duration = Duration::from_secs(60);

@@ -175,6 +175,13 @@ impl<'a> Expansion<'a> {
         let returns = at(output.span(), quote!(#output: #core::__private::JobOutput));
         let name = self.options.name.iter();
         let start = self.start();
+        let is_async = self.signature.is_async.then(|| {
+            quote!(
+                fn is_async() -> bool {
+                    true
+                }
+            )
+        });
         let duplicate = self.duplicate();
         quote! {
             #(#conditions)*
@@ -182,6 +189,8 @@ impl<'a> Expansion<'a> {
                 type Output = #returned;
 
                 #start
+
+                #is_async
 
                 #core::register_job!(#job #(, name = #name)*);
 

@@ -28,7 +28,7 @@
 //! | phase | owner of the stage | holds |
 //! |---|---|---|
 //! | PENDING | nobody; it is only moved out of by the winner of `begin` or `withdraw` | the job, or nothing if that is encoded and to run elsewhere |
-//! | RUNNING | the holder of the [`Ticket`] that `begin` gave out, once | the job, then nothing, then the outcome |
+//! | RUNNING | the holder of the [`Ticket`] that `begin` gave out, once | the job, then nothing, or between two polls the future that it started, then the outcome |
 //! | WITHDRAWN | the winner of `withdraw` | the job, then nothing |
 //! | FINISHED | nobody; it is only moved out of by the winner of `take` | the outcome |
 //! | CANCELLED, TAKEN | nobody | nothing |
@@ -60,5 +60,5 @@ mod stage;
 mod state;
 
 pub(crate) use slot::{Cell, Ticket};
-pub(crate) use stage::{Again, Stage};
+pub(crate) use stage::{Again, Stage, Started};
 pub(crate) use state::{Finish, State, Withdraw};

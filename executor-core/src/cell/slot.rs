@@ -6,7 +6,7 @@ use std::mem;
 use std::num::NonZero;
 use std::ptr::NonNull;
 
-use super::stage::{Again, Stage};
+use super::stage::{Again, Stage, Started};
 use super::state::{Finish, State, Take, Withdraw};
 use crate::error::JobError;
 use crate::panic::drop_quietly;
@@ -20,9 +20,9 @@ pub(crate) struct Cell<P: Payload> {
     stage: UnsafeCell<Stage<P>>,
 }
 
-// SAFETY: a shared cell only ever moves a `P` in before it is shared, and a `P`, a `P::Output` or a `JobError` from
-// one thread to another; all three are `Send`. No two threads get a reference to the same content: each access below
-// is made by the one winner of a transition.
+// SAFETY: a shared cell only ever moves a `P` in before it is shared, and a `P`, the future that it started, a `P::Output` or
+// a `JobError` from one thread to another; all four are `Send`. No two threads get a reference to the same content: each
+// access below is made by the one winner of a transition.
 unsafe impl<P: Payload> Sync for Cell<P> {}
 
 /// The right to run one job and to finish it: [`Cell::begin`] gives it out once.
@@ -79,6 +79,22 @@ impl<P: Payload> Cell<P> {
             }
             _ => None,
         }
+    }
+
+    /// Moves out the future that the job started, if it did.
+    pub(crate) fn take_started(&self, ticket: &Ticket) -> Option<Box<Started<P>>> {
+        match self.exchange(ticket, Stage::Empty) {
+            Stage::Started(started) => Some(started),
+            stage => {
+                discard(self.exchange(ticket, stage));
+                None
+            }
+        }
+    }
+
+    /// Puts the future back until it is polled again, maybe by another thread.
+    pub(crate) fn put_started(&self, ticket: &Ticket, started: Box<Started<P>>) {
+        discard(self.exchange(ticket, Stage::Started(started)));
     }
 
     /// Puts a copy of the job in for its next attempt, beside what came of the last one.

@@ -1,6 +1,9 @@
 //! What a cell holds, from the job to its outcome.
 
+use std::time::Duration;
+
 use crate::error::JobError;
+use crate::job::BoxFuture;
 use crate::parcel::Slice;
 use crate::payload::Payload;
 
@@ -10,6 +13,8 @@ pub(crate) enum Stage<P: Payload> {
     Job(P),
     /// The job between two attempts, and what came of the last one.
     Again(Box<Again<P>>),
+    /// The future that the job started, between two polls of a backend with an async runtime.
+    Started(Box<Started<P>>),
     /// Nothing: the job is running, or is elsewhere, or all was taken.
     Empty,
     /// What the job returned.
@@ -27,7 +32,7 @@ impl<P: Payload> Stage<P> {
             Stage::Value(value) => Ok(value),
             Stage::Bytes(slice) => P::decode_output(slice.bytes()),
             Stage::Failed(error) => Err(*error),
-            Stage::Job(_) | Stage::Again(_) | Stage::Empty => Err(JobError::Taken),
+            Stage::Job(_) | Stage::Again(_) | Stage::Started(_) | Stage::Empty => Err(JobError::Taken),
         }
     }
 }
@@ -38,4 +43,11 @@ pub(crate) struct Again<P: Payload> {
     pub(crate) job: Option<P>,
     /// What is reported if there is no next attempt after all.
     pub(crate) last: Stage<P>,
+}
+
+/// An async job that was started and has not ended.
+pub(crate) struct Started<P: Payload> {
+    pub(crate) future: BoxFuture<P::Output>,
+    /// A copy for a later attempt, and the wait before that.
+    pub(crate) spare: Option<(P, Duration)>,
 }

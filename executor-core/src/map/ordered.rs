@@ -105,8 +105,13 @@ where
         self.window.unwrap_or_else(|| (self.chunk_items() * CHUNKS).clamp(4 * self.workers, WINDOW_MAX))
     }
 
+    /// True if items are handed over together: not where each has options of its own, or is polled by itself.
+    fn in_chunks(&self) -> bool {
+        self.options.job.is_plain() && !(J::is_async() && self.backend.control().polls())
+    }
+
     fn chunk_items(&self) -> usize {
-        if self.options.job.is_plain() { (self.pace.chunk_items() as usize).min(self.chunk_max) } else { 1 }
+        if self.in_chunks() { (self.pace.chunk_items() as usize).min(self.chunk_max) } else { 1 }
     }
 
     /// Hands over what the window has room for, in whole chunks unless nothing is under way.
@@ -134,7 +139,7 @@ where
         self.ahead += jobs.len();
         let control = Arc::clone(self.backend.control());
         let options = self.options.job.clone();
-        if options.is_plain() {
+        if self.in_chunks() {
             let (task, chunk) = Chunk::new(jobs, options.priority, control, Arc::clone(&self.pace));
             self.stretches.push_back(Stretch::Chunk(chunk));
             self.held = task;

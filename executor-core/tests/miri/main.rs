@@ -10,5 +10,6 @@
 
 mod crew;
 mod one_thread;
+mod polled;
 mod tools;
 mod two_threads;

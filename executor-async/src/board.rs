@@ -1,0 +1,423 @@
+//! What is under the one lock of a pool: the jobs that wait, those that are with the runtime, the seats, how far the pool
+//! has ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::task::Waker;
+use std::thread::{self, Thread};
+use std::time::Instant;
+
+use executor_core::backend::{JobRef, PoolId, RoomTicket, Seat, Task};
+use executor_core::{JobError, Rejection, Shutdown};
+use tokio::runtime::Runtime;
+use tokio::task::AbortHandle;
+
+use crate::agenda::{Agenda, Due};
+use crate::place::Place;
+use crate::queue::{Next, Queue, Ticket};
+use crate::slots::{SlotKey, Slots, Stop};
+
+/// The state of a pool. Every method is called under the lock; what it gives is carried out or dropped after it.
+pub(crate) struct Board {
+    pool: PoolId,
+    pub(crate) limits: Limits,
+    functions: Queue,
+    asyncs: Queue,
+    pub(crate) slots: Slots,
+    pub(crate) agenda: Agenda,
+    /// Queued functions that async jobs await.
+    awaited: BTreeSet<Ticket>,
+    /// The seats that no thread has taken.
+    seats: BTreeMap<usize, Seating>,
+    seats_made: usize,
+    /// The threads on the others, by the number of the seat.
+    seated: BTreeMap<usize, Thread>,
+    /// Threads that run functions, or are about to.
+    threads: usize,
+    /// Those of them whose job waits, or waited, for another job.
+    blocked: usize,
+    async_seat: Ready,
+    shutdown: Option<Shutdown>,
+    broken: Option<String>,
+    /// It was shut down, and nothing is left.
+    pub(crate) over: bool,
+    /// Submitters that wait for room in the queue: threads, and async tasks.
+    pub(crate) waiting_for_room: usize,
+    room_wakers: BTreeMap<RoomTicket, Waker>,
+    pub(crate) accepted: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) timer_runs: bool,
+    /// How many threads took out all that waited, and are not done with ending it.
+    pub(crate) clearing: usize,
+    /// Wakes the task that notices the end of the runtime.
+    pub(crate) watch: Option<Waker>,
+    /// The runtime, once no handle is left that could end it.
+    pub(crate) runtime: Option<Runtime>,
+}
+
+/// What the builder set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// How many functions run at once.
+    pub(crate) functions: usize,
+    /// How many async jobs run at once.
+    pub(crate) asyncs: usize,
+    /// How many jobs wait.
+    pub(crate) waiting: usize,
+    /// True if there is an initializer.
+    pub(crate) prepares: bool,
+}
+
+/// Whether the seat that async jobs share is initialized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ready {
+    No,
+    Soon,
+    Yes,
+}
+
+/// A worker's seat.
+pub(crate) struct Seating {
+    pub(crate) seat: Arc<Seat>,
+    /// The initializer ran there.
+    pub(crate) ready: bool,
+}
+
+/// What a step leads to, after the lock.
+#[must_use]
+#[derive(Default)]
+pub(crate) struct Order {
+    /// An async job goes to the runtime.
+    pub(crate) poll: Option<(SlotKey, Task)>,
+    /// A thread takes this seat, and runs this first.
+    pub(crate) thread: Option<(Seating, Option<Next>)>,
+    /// The seat of the async jobs is to be initialized.
+    pub(crate) prepares: bool,
+}
+
+/// Why a task was not admitted.
+pub(crate) enum Denied {
+    Full,
+    ShutDown,
+    Broken(String),
+}
+
+impl Denied {
+    pub(crate) fn into_error(self) -> JobError {
+        match self {
+            Denied::Full => JobError::Rejected(Rejection::QueueFull),
+            Denied::ShutDown => JobError::Rejected(Rejection::ShutDown),
+            Denied::Broken(cause) => JobError::Broken { cause },
+        }
+    }
+}
+
+impl Board {
+    pub(crate) fn new(pool: PoolId, limits: Limits) -> Self {
+        Board {
+            pool,
+            limits,
+            functions: Queue::default(),
+            asyncs: Queue::default(),
+            slots: Slots::default(),
+            agenda: Agenda::default(),
+            awaited: BTreeSet::new(),
+            seats: BTreeMap::new(),
+            seats_made: 0,
+            seated: BTreeMap::new(),
+            threads: 0,
+            blocked: 0,
+            async_seat: if limits.prepares { Ready::No } else { Ready::Yes },
+            shutdown: None,
+            broken: None,
+            over: false,
+            waiting_for_room: 0,
+            room_wakers: BTreeMap::new(),
+            accepted: 0,
+            cancelled: 0,
+            timer_runs: false,
+            clearing: 0,
+            watch: None,
+            runtime: None,
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.functions.jobs() + self.asyncs.jobs()
+    }
+
+    /// Takes the task in, or leaves it where it is.
+    pub(crate) fn admit(&mut self, task: &mut Option<Task>, above_bound: bool) -> Result<Order, Denied> {
+        if let Some(cause) = &self.broken {
+            return Err(Denied::Broken(cause.clone()));
+        }
+        if self.shutdown.is_some() {
+            return Err(Denied::ShutDown);
+        }
+        let Some((jobs, is_async)) = task.as_ref().map(|task| (task.jobs(), task.is_async())) else {
+            return Ok(Order::default());
+        };
+        let goes_at_once = is_async && self.has_slot();
+        if !above_bound && !goes_at_once && self.waiting() + jobs > self.limits.waiting {
+            return Err(Denied::Full);
+        }
+        self.accepted += jobs as u64;
+        Ok(task.take().map(|task| self.put(task)).unwrap_or_default())
+    }
+
+    /// Puts a job in for its next attempt. It was accepted long ago, so that no bound concerns it.
+    ///
+    /// # Errors
+    ///
+    /// Gives it back if the pool cancels what waits, or is broken: there is no next attempt.
+    pub(crate) fn readmit(&mut self, task: Task) -> Result<Order, Task> {
+        if self.gives_up() { Err(task) } else { Ok(self.put(task)) }
+    }
+
+    /// Puts a task where it waits or runs.
+    fn put(&mut self, task: Task) -> Order {
+        if !task.is_async() {
+            task.set_place(Place::Function(self.functions.next_ticket(task.priority())).to_u64());
+            self.functions.push(task);
+            return Order { thread: self.call_thread(), ..Order::default() };
+        }
+        if self.has_slot() {
+            return Order { poll: self.give_slot(task), ..Order::default() };
+        }
+        task.set_place(Place::Async(self.asyncs.next_ticket(task.priority())).to_u64());
+        self.asyncs.push(task);
+        let prepares = self.async_seat == Ready::No;
+        if prepares {
+            self.async_seat = Ready::Soon;
+        }
+        Order { prepares, ..Order::default() }
+    }
+
+    /// True if an async job may go to the runtime. None waits then, because each slot that gets free is given on.
+    fn has_slot(&self) -> bool {
+        self.async_seat == Ready::Yes && self.slots.len() < self.limits.asyncs
+    }
+
+    fn give_slot(&mut self, task: Task) -> Option<(SlotKey, Task)> {
+        let slot = self.slots.take(task.job()?.clone());
+        task.set_place(Place::Slot(slot).to_u64());
+        Some((slot, task))
+    }
+
+    /// The next async job that goes to the runtime, if there is room for it.
+    pub(crate) fn next_async(&mut self) -> Option<(SlotKey, Task)> {
+        if !self.has_slot() {
+            return None;
+        }
+        let next = self.asyncs.pop()?;
+        self.give_slot(next.task)
+    }
+
+    /// The seat of the async jobs is initialized.
+    pub(crate) fn async_seat_is_ready(&mut self) {
+        self.async_seat = Ready::Yes;
+    }
+
+    /// A thread for the functions that wait, if there may be one more.
+    fn call_thread(&mut self) -> Option<(Seating, Option<Next>)> {
+        if self.functions.is_empty() || self.threads >= self.limits.functions {
+            return None;
+        }
+        Some((self.take_seat(), None))
+    }
+
+    fn take_seat(&mut self) -> Seating {
+        self.threads += 1;
+        if let Some((_, seating)) = self.seats.pop_first() {
+            return seating;
+        }
+        // The number after the last worker is that of the async jobs.
+        if self.seats_made == self.limits.functions {
+            self.seats_made += 1;
+        }
+        let seat = Seat::new(self.pool, self.seats_made);
+        self.seats_made += 1;
+        Seating { seat, ready: !self.limits.prepares }
+    }
+
+    /// A thread above the limit for a function that an async job awaits, if every other thread waits for a job too: else
+    /// neither might ever come to its end.
+    fn call_thread_above(&mut self) -> Option<(Seating, Option<Next>)> {
+        if self.threads < self.limits.functions || self.blocked < self.threads {
+            return None;
+        }
+        while let Some(ticket) = self.awaited.pop_first() {
+            if let Some(next) = self.functions.take(ticket) {
+                return Some((self.take_seat(), Some(next)));
+            }
+        }
+        None
+    }
+
+    /// The job of a thread is about to wait for another job.
+    pub(crate) fn block(&mut self) -> Order {
+        self.blocked += 1;
+        Order { thread: self.call_thread_above(), ..Order::default() }
+    }
+
+    /// The job of a thread that waited has ended.
+    pub(crate) fn unblock(&mut self) {
+        self.blocked -= 1;
+    }
+
+    /// Somebody on a worker of the pool awaits `job`: an async one goes to the runtime at once, above the limit.
+    pub(crate) fn await_job(&mut self, job: &JobRef) -> Order {
+        match Place::of(job) {
+            Place::Function(ticket) => {
+                self.awaited.insert(ticket);
+                Order { thread: self.call_thread_above(), ..Order::default() }
+            }
+            Place::Async(ticket) if self.async_seat == Ready::Yes => {
+                let task = self.asyncs.remove_of(job, ticket, |_| true);
+                Order { poll: task.and_then(|task| self.give_slot(task)), ..Order::default() }
+            }
+            Place::Async(_) | Place::Slot(_) => Order::default(),
+        }
+    }
+
+    /// The function whose turn it is, for a thread that goes on; `None` if it is to end. Drops nothing: the chunk at
+    /// `finished`, of which no item waits, comes back.
+    pub(crate) fn next_function(&mut self, finished: Option<Ticket>) -> (Option<Next>, Option<Task>, Order) {
+        let over = finished.and_then(|ticket| self.functions.remove(ticket));
+        let is_above = self.threads - self.blocked > self.limits.functions;
+        let next = if is_above { None } else { self.functions.pop() };
+        if self.functions.is_empty() {
+            self.awaited.clear();
+        }
+        let thread = if next.is_some() { self.call_thread() } else { None };
+        (next, over, Order { thread, ..Order::default() })
+    }
+
+    /// The calling thread takes its seat, so that it can be woken.
+    pub(crate) fn sit_down(&mut self, seating: &Seating) {
+        self.seated.insert(seating.seat.worker(), thread::current());
+    }
+
+    /// The threads that run functions.
+    pub(crate) fn seated(&self) -> Vec<Thread> {
+        self.seated.values().cloned().collect()
+    }
+
+    /// A thread leaves its seat. What was pushed since it looked for a function needs another.
+    pub(crate) fn leave_seat(&mut self, seating: Seating) -> Order {
+        self.threads -= 1;
+        self.seated.remove(&seating.seat.worker());
+        self.seats.insert(seating.seat.worker(), seating);
+        Order { thread: self.call_thread(), ..Order::default() }
+    }
+
+    /// True if what waits does not run any more.
+    fn gives_up(&self) -> bool {
+        self.broken.is_some() || self.shutdown.is_some_and(|mode| mode != Shutdown::Drain)
+    }
+
+    /// Keeps the waker until there may be room; gives the one that it replaces.
+    pub(crate) fn notify_of_room(&mut self, ticket: RoomTicket, waker: Waker) -> Option<Waker> {
+        self.room_wakers.insert(ticket, waker)
+    }
+
+    /// Somebody does not wait for room any more.
+    pub(crate) fn forget_room(&mut self, ticket: RoomTicket) -> Option<Waker> {
+        self.room_wakers.remove(&ticket)
+    }
+
+    /// All that wait for room without a thread.
+    pub(crate) fn take_room_wakers(&mut self) -> BTreeMap<RoomTicket, Waker> {
+        std::mem::take(&mut self.room_wakers)
+    }
+
+    /// A job was withdrawn: gives its task, if it waited, or the way to take it from the runtime.
+    pub(crate) fn withdrawn(&mut self, job: &JobRef) -> (Option<Task>, Option<AbortHandle>) {
+        self.cancelled += 1;
+        match Place::of(job) {
+            Place::Slot(slot) if self.slots.is_of(slot, job) => (None, self.slots.stop(slot, Stop::Asked)),
+            Place::Slot(_) => (None, None),
+            // A chunk still counts this item, which is settled after this.
+            place => (self.remove(place, job, |task| task.share().is_none() || task.jobs() <= 1), None),
+        }
+    }
+
+    /// Takes the task of a claimed job out, unless it is a chunk.
+    pub(crate) fn claimed(&mut self, job: &JobRef) -> Option<Task> {
+        self.remove(Place::of(job), job, |task| task.share().is_none())
+    }
+
+    /// Takes out the task of a job whose next attempt is due.
+    pub(crate) fn take_due_retry(&mut self, job: &JobRef) -> Option<Task> {
+        self.remove(Place::of(job), job, Task::is_retry)
+    }
+
+    /// Takes out the task of a job that waits for its next attempt, due or not.
+    pub(crate) fn take_retry(&mut self, job: &JobRef) -> Option<Task> {
+        self.take_due_retry(job).or_else(|| self.agenda.take_retry_of(job))
+    }
+
+    fn remove(&mut self, place: Place, job: &JobRef, condition: impl FnOnce(&Task) -> bool) -> Option<Task> {
+        match place {
+            Place::Function(ticket) => self.functions.remove_of(job, ticket, condition),
+            Place::Async(ticket) => self.asyncs.remove_of(job, ticket, condition),
+            Place::Slot(_) => None,
+        }
+    }
+
+    /// Keeps the task until its next attempt is due.
+    ///
+    /// # Errors
+    ///
+    /// As [`readmit`](Board::readmit).
+    pub(crate) fn delay(&mut self, task: Task, until: Instant) -> Result<(), Task> {
+        if self.gives_up() {
+            return Err(task);
+        }
+        self.agenda.add(until, Due::Retry(task));
+        Ok(())
+    }
+
+    /// Refuses new tasks from now on; gives those that are to be cancelled.
+    pub(crate) fn shut_down(&mut self, mode: Shutdown) -> (Shutdown, Vec<Task>) {
+        let mode = self.shutdown.map_or(mode, |before| before.max(mode));
+        self.shutdown = Some(mode);
+        self.clearing += 1;
+        (mode, if mode == Shutdown::Drain { Vec::new() } else { self.take_all() })
+    }
+
+    /// Refuses new tasks from now on, because of `cause`; gives those that waited, to be failed.
+    pub(crate) fn break_down(&mut self, cause: &str) -> Vec<Task> {
+        self.broken.get_or_insert_with(|| cause.to_owned());
+        self.clearing += 1;
+        if self.async_seat == Ready::Soon {
+            self.async_seat = Ready::No;
+        }
+        self.take_all()
+    }
+
+    fn take_all(&mut self) -> Vec<Task> {
+        self.awaited.clear();
+        let mut tasks = self.functions.drain();
+        tasks.extend(self.asyncs.drain());
+        tasks.extend(self.agenda.take_retries());
+        tasks
+    }
+
+    pub(crate) fn is_shut_down(&self) -> bool {
+        self.shutdown.is_some()
+    }
+
+    /// True once, when the pool was shut down and nothing waits or runs any more.
+    pub(crate) fn ends_now(&mut self) -> bool {
+        let ended = self.shutdown.is_some()
+            && self.threads == 0
+            && self.slots.len() == 0
+            && self.clearing == 0
+            && self.async_seat != Ready::Soon
+            && self.functions.is_empty()
+            && self.asyncs.is_empty()
+            && self.agenda.retries() == 0;
+        ended && !std::mem::replace(&mut self.over, true)
+    }
+}

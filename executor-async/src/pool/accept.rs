@@ -1,0 +1,214 @@
+//! Taking tasks in, and handing them to the runtime.
+
+use std::collections::BTreeMap;
+use std::task::Waker;
+use std::time::Instant;
+
+use executor_core::backend::{JobRef, Ran, Refused, Retry, Room, RoomTicket, Task};
+
+use super::{Pool, quietly};
+use crate::blocking;
+use crate::board::{Board, Denied, Order, Seating};
+use crate::poller::Poller;
+use crate::queue::{Next, Ticket};
+use crate::slots::SlotKey;
+use crate::worker::{Preparation, Shift};
+
+impl Pool {
+    pub(crate) fn accept(&self, task: Task, room: Room<'_>) -> Result<(), Refused> {
+        let mut task = Some(task);
+        let admitted = self.lock().admit(&mut task, false);
+        match admitted {
+            Ok(order) => {
+                self.carry_out(order);
+                Ok(())
+            }
+            Err(denied) => self.accept_denied(task, denied, room),
+        }
+    }
+
+    /// An async submitter does not wait for room any more.
+    pub(crate) fn forget_room(&self, ticket: RoomTicket) {
+        let waker = self.lock().forget_room(ticket);
+        // Dropping a waker is user code, so it comes after the lock.
+        quietly(|| drop(waker));
+    }
+
+    /// Goes on with a task that was denied, as `room` allows.
+    #[cold]
+    fn accept_denied(&self, mut task: Option<Task>, mut denied: Denied, room: Room<'_>) -> Result<(), Refused> {
+        let above_bound = self.is_own_worker();
+        let may_wait = blocking::is_allowed();
+        // Cloning a waker is user code, so it comes before the lock.
+        let mut waker = if let Room::Notify(waker, ticket) = room { Some((ticket, waker.clone())) } else { None };
+        let mut replaced = None;
+        let mut board = self.lock();
+        board.waiting_for_room += 1;
+        let admitted = loop {
+            match board.admit(&mut task, above_bound) {
+                Ok(order) => break Some(order),
+                Err(again) => denied = again,
+            }
+            let deadline = match room {
+                _ if !matches!(denied, Denied::Full) => break None,
+                Room::Wait if may_wait => None,
+                Room::Until(deadline) if may_wait && Instant::now() < deadline => Some(deadline),
+                _ => {
+                    replaced = waker.take().and_then(|(ticket, waker)| board.notify_of_room(ticket, waker));
+                    break None;
+                }
+            };
+            board = self.room.wait_until(board, deadline);
+        };
+        board.waiting_for_room -= 1;
+        drop(board);
+        // Dropping one is user code too.
+        quietly(|| drop((replaced, waker)));
+        match (admitted, task) {
+            (Some(order), _) => {
+                self.carry_out(order);
+                Ok(())
+            }
+            // A task that was denied is where it was.
+            (None, Some(task)) => Err(Refused::new(task, denied.into_error())),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Hands to the runtime what a step under the lock led to.
+    pub(super) fn carry_out(&self, order: Order) {
+        let Order { poll, thread, prepares } = order;
+        if poll.is_none() && thread.is_none() && !prepares {
+            return;
+        }
+        // Whoever calls has the pool.
+        let Some(me) = self.me.upgrade() else { return };
+        if let Some((slot, task)) = poll {
+            let abort = self.runtime.spawn(Poller::new(&me, slot, task)).abort_handle();
+            let abort = self.lock().slots.set_abort(slot, abort);
+            if let Some(abort) = abort {
+                abort.abort();
+            }
+        }
+        // The runtime panics if the system has no thread for it; the shift is dropped then, which breaks the pool.
+        if let Some((seating, first)) = thread {
+            let shift = Shift::new(&me, seating, first);
+            quietly(|| drop(self.runtime.spawn_blocking(|| shift.work())));
+        }
+        if prepares {
+            let preparation = Preparation::new(&me);
+            quietly(|| drop(self.runtime.spawn_blocking(|| preparation.work())));
+        }
+    }
+
+    /// The next function for a thread; `None` if it is to end.
+    pub(crate) fn next(&self, finished: Option<Ticket>) -> Option<Next> {
+        let mut board = self.lock();
+        let (next, over, order) = board.next_function(finished);
+        let woken = self.room_was_made(&mut board);
+        drop(board);
+        drop(over);
+        woken.wake();
+        self.carry_out(order);
+        next
+    }
+
+    /// A thread leaves its seat.
+    pub(crate) fn leave(&self, seating: Seating) {
+        let mut board = self.lock();
+        let order = board.leave_seat(seating);
+        self.end_if_over(board);
+        self.carry_out(order);
+    }
+
+    /// The seat of the async jobs is initialized: those that wait may go.
+    pub(crate) fn async_seat_is_ready(&self) {
+        let mut board = self.lock();
+        board.async_seat_is_ready();
+        while let Some(poll) = board.next_async() {
+            let woken = self.room_was_made(&mut board);
+            drop(board);
+            woken.wake();
+            self.carry_out(Order { poll: Some(poll), ..Order::default() });
+            board = self.lock();
+        }
+        self.end_if_over(board);
+    }
+
+    /// An async job left the runtime: it ended, or will be tried again.
+    pub(crate) fn ended(&self, slot: SlotKey, ran: Ran) {
+        // First, so that the pool does not seem to be at its end meanwhile.
+        if let Ran::Again(retry) = ran {
+            self.again(retry);
+        }
+        let mut board = self.lock();
+        let left = board.slots.leave(slot);
+        if let Some((_, Some(limit))) = &left {
+            board.agenda.remove(*limit);
+        }
+        let poll = board.next_async();
+        let woken = self.room_was_made(&mut board);
+        self.end_if_over(board);
+        drop(left);
+        woken.wake();
+        self.carry_out(Order { poll, ..Order::default() });
+    }
+
+    /// Sees to the next attempt of a job.
+    pub(crate) fn again(&self, retry: Retry) {
+        let job = retry.job().cloned();
+        if retry.delay().is_zero() {
+            self.readmit(retry.into_task());
+        } else {
+            self.delay(retry);
+        }
+        // A request that came while the job was in neither place found nothing to end.
+        if let Some(job) = job {
+            if job.is_kill_decided() {
+                self.carry_out_kill(&job);
+            } else if job.stop_requested() {
+                self.stop_retry(&job);
+            }
+        }
+    }
+
+    /// Puts a job in for its next attempt, and wakes workers that wait for it, because they can run it.
+    pub(crate) fn readmit(&self, task: Task) {
+        let job = task.job().cloned();
+        let readmitted = self.lock().readmit(task);
+        match readmitted {
+            Ok(order) => self.carry_out(order),
+            Err(task) => return self.give_up(task),
+        }
+        job.iter().for_each(JobRef::nudge);
+    }
+
+    /// Ends a job for which there is no next attempt after all.
+    pub(crate) fn give_up(&self, task: Task) {
+        task.cancel(&self.counts);
+    }
+
+    /// Called whenever the queue became shorter, or a slot free.
+    pub(super) fn room_was_made(&self, board: &mut Board) -> Woken<'_> {
+        let room = (board.waiting_for_room > 0).then_some(&self.room);
+        Woken { room, wakers: board.take_room_wakers() }
+    }
+}
+
+/// Submitters who are to be told, after the lock, that there may be room.
+#[must_use]
+pub(super) struct Woken<'a> {
+    room: Option<&'a crate::sync::Condvar>,
+    wakers: BTreeMap<RoomTicket, Waker>,
+}
+
+impl Woken<'_> {
+    pub(super) fn wake(self) {
+        if let Some(room) = self.room {
+            room.notify_all();
+        }
+        for waker in self.wakers.into_values() {
+            quietly(|| waker.wake());
+        }
+    }
+}
