@@ -17,8 +17,9 @@ use crate::state::JobId;
 use crate::stats::Stats;
 
 pub use crate::ageing::Ageing;
+pub use crate::carrier::{Attachments, Carrier};
 pub use crate::context::{Seat, SeatGuard, current_seat};
-pub use crate::guest::Guests;
+pub use crate::guest::{Guests, Returned};
 pub use crate::initializer::Initializer;
 pub use crate::job_ref::{Claim, JobRef};
 pub use crate::parcel::{Arrived, Callbacks, Landed, Parcel, RunOptions, Slice};
@@ -121,6 +122,12 @@ pub trait Control: Send + Sync {
     /// True if async jobs are [polled](crate::backend::Polled), each by itself, so that a map hands each over by itself.
     fn polls(&self) -> bool {
         false
+    }
+
+    /// What arguments and outputs of this pool can attach things to that cannot be written into bytes; the arguments of an
+    /// initializer cannot. The default carries nothing.
+    fn carrier(&self) -> Option<&'static dyn Carrier> {
+        None
     }
 
     /// True if a job that is pending in its cell has been begun elsewhere. It is named by its number and by where the backend

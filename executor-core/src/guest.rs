@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::backend::{Control, Tally};
+use crate::carrier::{Attachments, Carrier, Supply, collected, supplied};
 use crate::cell::{Finish, State, Ticket};
 use crate::context;
 use crate::error::JobError;
@@ -20,15 +21,42 @@ use crate::registry::JobEntry;
 use crate::run::{Ran, perform};
 use crate::state::JobId;
 
-/// Decodes the arguments, runs the job, and encodes what it returned behind what `output` holds; true if that is a
-/// failure. After an error `output` is as it was.
-pub(crate) fn run<J: Job>(arguments: &[u8], output: &mut Vec<u8>) -> Result<bool, JobError> {
-    let payload = JobPayload::<J>::decode(arguments)?;
+/// What a guest returned, beside the bytes of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Returned {
+    /// True if the job itself calls it a failure.
+    pub failed: bool,
+    /// What goes beside the bytes, if anything does.
+    pub attachments: Option<Attachments>,
+}
+
+/// What travels beside the bytes of a guest.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Carriage<'a> {
+    carrier: Option<&'static dyn Carrier>,
+    /// What came with the arguments.
+    arrived: Option<&'a Attachments>,
+}
+
+/// [`run`] of a type of job.
+pub(crate) type Run = fn(&[u8], &mut Vec<u8>, Carriage<'_>) -> Result<Returned, JobError>;
+
+/// Decodes the arguments, runs the job, and encodes what it returned behind what `output` holds. After an error `output` is
+/// as it was.
+pub(crate) fn run<J: Job>(
+    arguments: &[u8],
+    output: &mut Vec<u8>,
+    carriage: Carriage<'_>,
+) -> Result<Returned, JobError> {
+    let Carriage { carrier, arrived } = carriage;
+    let supply = carrier.zip(arrived).map(|(carrier, attachments)| Supply { carrier, attachments });
+    let payload = supplied(supply, || JobPayload::<J>::decode(arguments))?;
     let name = || context::running().map_or_else(|| JobPayload::<J>::name().to_owned(), |job| job.name().to_owned());
     let (value, failed) = perform(name, payload)?;
-    let encoded = JobPayload::<J>::encode_output_into(&value, output);
+    let (encoded, attachments) = collected(carrier, || JobPayload::<J>::encode_output_into(&value, output));
     drop_quietly(value);
-    encoded.map(|()| failed)
+    encoded.map(|()| Returned { failed, attachments })
 }
 
 /// Decodes an initializer and runs it.
@@ -79,7 +107,7 @@ impl Guests {
     }
 
     /// Runs job number `item` to its end, and puts its encoded output behind what `output` holds; true if that is a
-    /// failure.
+    /// failure. Nothing travels beside the bytes.
     ///
     /// # Errors
     ///
@@ -89,6 +117,37 @@ impl Guests {
     ///
     /// If there is no such item.
     pub fn run(&self, item: u32, arguments: &[u8], output: &mut Vec<u8>) -> Result<bool, JobError> {
+        self.run_by(item, arguments, output, Carriage::default()).map(|returned| returned.failed)
+    }
+
+    /// [`run`](Guests::run), with what came beside the arguments, and with what is to go beside the output, by the
+    /// [carrier](Control::carrier) of the guests' control.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Guests::run).
+    ///
+    /// # Panics
+    ///
+    /// As [`run`](Guests::run).
+    pub fn run_carried(
+        &self,
+        item: u32,
+        arguments: &[u8],
+        arrived: Option<&Attachments>,
+        output: &mut Vec<u8>,
+    ) -> Result<Returned, JobError> {
+        let carrier = self.batch.record.control.carrier();
+        self.run_by(item, arguments, output, Carriage { carrier, arrived })
+    }
+
+    fn run_by(
+        &self,
+        item: u32,
+        arguments: &[u8],
+        output: &mut Vec<u8>,
+        carriage: Carriage<'_>,
+    ) -> Result<Returned, JobError> {
         let before = output.len();
         let Batch { record, entry, states } = &*self.batch;
         let state = &states[item as usize];
@@ -98,7 +157,7 @@ impl Guests {
         if let Some(details) = record.details() {
             details.begin_attempt();
         }
-        let ran = context::enter(self.job(item), || (entry.run)(arguments, output));
+        let ran = context::enter(self.job(item), || (entry.run)(arguments, output, carriage));
         let ran = match record.details().and_then(|details| Some((details.deadline()?, details.options.run_limit?))) {
             Some((deadline, limit)) if Instant::now() >= deadline => {
                 output.truncate(before);
@@ -108,7 +167,7 @@ impl Guests {
         };
         // What became of a guest is decided where it came from, so that its end here is never overruled. Those who wait
         // for it here got their handles from the job itself.
-        if let Finish::Done { waited: true } = state.finish(!matches!(ran, Ok(false)), true) {
+        if let Finish::Done { waited: true } = state.finish(!matches!(ran, Ok(Returned { failed: false, .. })), true) {
             self.job(item).ring();
         }
         ran

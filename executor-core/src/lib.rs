@@ -95,6 +95,7 @@ pub mod codec;
 mod ageing;
 mod any_job;
 mod bells;
+mod carrier;
 mod cell;
 mod completion;
 mod drive;

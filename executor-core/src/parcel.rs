@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::backend::{Retry, Tally};
 use crate::bells::Waiter;
+use crate::carrier::{Attachments, Carrier, Supply, supplied};
 use crate::error::JobError;
 use crate::job_ref::{AnyCell, JobRef};
 use crate::options::Priority;
@@ -22,6 +23,8 @@ pub struct Parcel {
     cell: Arc<dyn AnyCell>,
     entry: &'static JobEntry,
     arguments: Arguments,
+    /// What goes beside the arguments of an item, in the order of the items. Few have any.
+    attached: Vec<(u32, Attachments)>,
 }
 
 enum Arguments {
@@ -37,13 +40,19 @@ enum Arguments {
 const LARGE_BYTES: usize = 16 << 10;
 
 impl Parcel {
-    pub(crate) fn of_one(cell: Arc<dyn AnyCell>, entry: &'static JobEntry, arguments: Vec<u8>) -> Self {
+    pub(crate) fn of_one(
+        cell: Arc<dyn AnyCell>,
+        entry: &'static JobEntry,
+        arguments: Vec<u8>,
+        attachments: Option<Attachments>,
+    ) -> Self {
         let arguments = if arguments.len() < LARGE_BYTES {
             Arguments::One(arguments)
         } else {
             Arguments::Large(Arc::new(arguments))
         };
-        Parcel { cell, entry, arguments }
+        let attached = attachments.map(|attachments| (0, attachments)).into_iter().collect();
+        Parcel { cell, entry, arguments, attached }
     }
 
     pub(crate) fn of_many(
@@ -51,8 +60,9 @@ impl Parcel {
         entry: &'static JobEntry,
         bytes: Vec<u8>,
         ends: Box<[usize]>,
+        attached: Vec<(u32, Attachments)>,
     ) -> Self {
-        Parcel { cell, entry, arguments: Arguments::Many(bytes, ends) }
+        Parcel { cell, entry, arguments: Arguments::Many(bytes, ends), attached }
     }
 
     pub(crate) fn cell(&self) -> &Arc<dyn AnyCell> {
@@ -132,6 +142,14 @@ impl Parcel {
             Arguments::Large(bytes) => Some(bytes),
             Arguments::One(_) | Arguments::Many(..) => None,
         }
+    }
+
+    /// What goes beside the encoded arguments of one of its jobs, if anything does. It stays with the parcel, for the next
+    /// attempts.
+    #[must_use]
+    pub fn attachments(&self, item: u32) -> Option<&Attachments> {
+        let place = self.attached.binary_search_by_key(&item, |(item, _)| *item).ok()?;
+        Some(&self.attached[place].1)
     }
 
     /// Which of the waiting parcels goes first.
@@ -245,11 +263,22 @@ pub enum Arrived {
 
 /// A part of a buffer that several outcomes share. It is small, because each cell of a job has room for one.
 #[derive(Clone)]
-pub struct Slice {
-    buffer: Arc<Vec<u8>>,
-    begin: u32,
-    /// Before `begin` if all of the buffer is meant, however long that is.
-    end: u32,
+pub struct Slice(Content);
+
+#[derive(Clone)]
+enum Content {
+    /// With `end` before `begin` all of the buffer is meant, however long that is.
+    Part { buffer: Arc<Vec<u8>>, begin: u32, end: u32 },
+    /// With what came beside the bytes, which few have.
+    Carried(Box<Carried>),
+}
+
+/// Bytes, what came beside them, and who knows what that is.
+#[derive(Clone)]
+struct Carried {
+    bytes: Slice,
+    carrier: &'static dyn Carrier,
+    attachments: Attachments,
 }
 
 impl Slice {
@@ -263,19 +292,41 @@ impl Slice {
     pub fn new(buffer: Arc<Vec<u8>>, range: Range<usize>) -> Self {
         assert!(range.start <= range.end && range.end <= buffer.len(), "a slice lies in its buffer");
         match (u32::try_from(range.start), u32::try_from(range.end)) {
-            (Ok(begin), Ok(end)) => Slice { buffer, begin, end },
+            (Ok(begin), Ok(end)) => Slice(Content::Part { buffer, begin, end }),
             _ => buffer[range].to_vec().into(),
         }
     }
 
-    pub(crate) fn bytes(&self) -> &[u8] {
-        if self.begin > self.end { &self.buffer } else { &self.buffer[self.begin as usize..self.end as usize] }
+    /// The same, with what came beside the bytes. Whoever decodes them finds it through `carrier`.
+    #[must_use]
+    pub fn with_attachments(self, carrier: &'static dyn Carrier, attachments: Attachments) -> Self {
+        Slice(Content::Carried(Box::new(Carried { bytes: self, carrier, attachments })))
+    }
+
+    /// Calls `decode` with the bytes, and with what came beside them.
+    #[inline]
+    pub(crate) fn decode<R>(&self, decode: impl FnOnce(&[u8]) -> R) -> R {
+        match &self.0 {
+            Content::Part { .. } => decode(self.bytes()),
+            Content::Carried(carried) => {
+                let Carried { bytes, carrier, attachments } = &**carried;
+                supplied(Some(Supply { carrier: *carrier, attachments }), || decode(bytes.bytes()))
+            }
+        }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Content::Part { buffer, begin, end } if begin > end => buffer,
+            Content::Part { buffer, begin, end } => &buffer[*begin as usize..*end as usize],
+            Content::Carried(carried) => carried.bytes.bytes(),
+        }
     }
 }
 
 impl From<Vec<u8>> for Slice {
     fn from(bytes: Vec<u8>) -> Self {
-        Slice { buffer: Arc::new(bytes), begin: 1, end: 0 }
+        Slice(Content::Part { buffer: Arc::new(bytes), begin: 1, end: 0 })
     }
 }
 

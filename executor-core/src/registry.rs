@@ -6,8 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::error::{DuplicateJobName, JobError};
-use crate::guest;
+use crate::error::DuplicateJobName;
+use crate::guest::{self, Run};
 use crate::job::Job;
 
 /// What the table knows of one job type. It is written by [`register_job!`](crate::register_job).
@@ -15,9 +15,8 @@ pub struct JobEntry {
     explicit_name: Option<&'static str>,
     type_name: fn() -> &'static str,
     declared_at: &'static str,
-    /// Decodes the arguments, runs the job, and encodes what it returned behind what the buffer holds; true if that is a
-    /// failure.
-    pub(crate) run: fn(&[u8], &mut Vec<u8>) -> Result<bool, JobError>,
+    /// Decodes the arguments, runs the job, and encodes what it returned behind what the buffer holds.
+    pub(crate) run: Run,
     /// Runs the job as an initializer.
     pub(crate) initialize: fn(&[u8]) -> Result<(), String>,
     /// The place in the [`Table`], and one more; 0 before it is known.

@@ -277,7 +277,7 @@ impl<P: Payload> Drop for Single<P> {
                     drop_quietly(value);
                 }
                 Some(Stage::Bytes(slice)) => {
-                    if let Ok(value) = P::decode_output(slice.bytes()) {
+                    if let Ok(value) = slice.decode(P::decode_output) {
                         text = P::failure_text(&value);
                         drop_quietly(value);
                     }

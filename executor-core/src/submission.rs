@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::backend::{Control, Task};
+use crate::carrier::collected;
 use crate::job_ref::JobRef;
 use crate::options::JobOptions;
 use crate::panic::drop_quietly;
@@ -30,10 +31,14 @@ impl<P: Payload> Submission<P> {
 
     /// A job that leaves this process; the caller keeps the payload.
     pub(crate) fn encoded(payload: &P, options: Option<JobOptions>, control: Arc<dyn Control>) -> Self {
+        let (encoded, attachments) = collected(control.carrier(), || payload.encode());
         let cell = Single::sealed(options, control);
         let entry = P::entry();
-        let task = match payload.encode() {
-            Ok(bytes) => entry.map(|entry| Task::parcel(Parcel::of_one(Arc::clone(&cell) as Arc<_>, entry, bytes))),
+        let task = match encoded {
+            Ok(bytes) => entry.map(|entry| {
+                let parcel = Parcel::of_one(Arc::clone(&cell) as Arc<_>, entry, bytes, attachments);
+                Task::parcel(parcel)
+            }),
             Err(error) => {
                 cell.fail_unsent(error);
                 None

@@ -36,7 +36,8 @@
 //!   captured, line by line with the job that wrote it. See [`on_output`](ProcessExecutorBuilder::on_output).
 //! * *Recycling.* On request a worker is replaced [after some jobs](ProcessExecutorBuilder::recycle_after_jobs), at an age, or above a
 //!   size. No job ends with it.
-//! * *Values.* A job and its output are encoded; the job is dropped where it was submitted, before it runs. Callbacks and
+//! * *Values.* A job and its output are encoded; the job is dropped where it was submitted, before it runs. A large
+//!   [`Blob`](executor_ipc::Blob) among its arguments is not copied: the worker maps the memory in which it is. Callbacks and
 //!   wakers run on one thread of the pool's.
 //! * *End.* Workers end with their owner, whichever way that ends. Nothing of theirs has a name in the file system.
 //!
@@ -91,6 +92,7 @@ mod load;
 mod queue;
 
 mod callbacks;
+mod carrier;
 mod dispatch;
 mod output;
 mod recycling;

@@ -30,7 +30,7 @@ impl<P: Payload> Stage<P> {
     pub(crate) fn into_outcome(self) -> Result<P::Output, JobError> {
         match self {
             Stage::Value(value) => Ok(value),
-            Stage::Bytes(slice) => P::decode_output(slice.bytes()),
+            Stage::Bytes(slice) => slice.decode(P::decode_output),
             Stage::Failed(error) => Err(*error),
             Stage::Job(_) | Stage::Again(_) | Stage::Started(_) | Stage::Empty => Err(JobError::Taken),
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::backend::Control;
+use crate::carrier::collected;
 use crate::cell::{Cell, Stage, State, Ticket, Withdraw};
 use crate::context;
 use crate::error::JobError;
@@ -69,13 +70,17 @@ impl<P: Payload> Chunk<P> {
         pace: Arc<Pace>,
     ) -> (Option<Task>, Arc<Self>) {
         let cells = (0..jobs.len()).map(|_| Cell::sealed()).collect();
+        let carrier = control.carrier();
         let chunk = Chunk::of_cells(cells, priority, control, pace);
-        let mut bytes = Vec::new();
+        let (mut bytes, mut attached) = (Vec::new(), Vec::new());
         let ends = (0..)
             .zip(jobs)
             .map(|(index, job)| {
-                let encoded = job.encode_into(&mut bytes);
+                let (encoded, attachments) = collected(carrier, || job.encode_into(&mut bytes));
                 drop_quietly(job);
+                if encoded.is_ok() {
+                    attached.extend(attachments.map(|attachments| (index, attachments)));
+                }
                 if let Err(error) = encoded
                     && let Some(ticket) = chunk.cell(index).begin()
                 {
@@ -84,7 +89,7 @@ impl<P: Payload> Chunk<P> {
                 bytes.len()
             })
             .collect();
-        let parcel = Parcel::of_many(Arc::clone(&chunk) as Arc<dyn AnyCell>, entry, bytes, ends);
+        let parcel = Parcel::of_many(Arc::clone(&chunk) as Arc<dyn AnyCell>, entry, bytes, ends, attached);
         ((!chunk.is_ended()).then(|| Task::parcel(parcel)), chunk)
     }
 

@@ -21,6 +21,7 @@ mod control;
 mod dispatcher;
 mod pool;
 
+mod carried;
 mod conformance;
 mod parcels;
 mod seam;

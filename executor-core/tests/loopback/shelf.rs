@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use executor_core::Stats;
 use executor_core::backend::{
-    Arrived, Backend, Capabilities, Claim, Control, Guests, JobRef, Landed, Parcel, PoolId, Refused, Room, Shutdown,
-    Slice, Tally, Task,
+    Arrived, Backend, Capabilities, Carrier, Claim, Control, Guests, JobRef, Landed, Parcel, PoolId, Refused, Room,
+    Shutdown, Slice, Tally, Task,
 };
 
 pub(crate) struct Shelf {
@@ -22,12 +22,21 @@ pub(crate) struct Shelf {
 
 impl Shelf {
     pub(crate) fn new() -> Self {
+        Shelf::with_control(Afar { carrier: None })
+    }
+
+    /// One whose jobs and outputs can have something beside their bytes.
+    pub(crate) fn carrying(carrier: &'static dyn Carrier) -> Self {
+        Shelf::with_control(Afar { carrier: Some(carrier) })
+    }
+
+    fn with_control(control: Afar) -> Self {
         Shelf {
             id: PoolId::new(),
             parcels: Mutex::default(),
             accepted: AtomicUsize::new(0),
             full: AtomicBool::new(false),
-            control: Arc::new(Afar),
+            control: Arc::new(control),
         }
     }
 
@@ -39,14 +48,19 @@ impl Shelf {
 
 /// Runs the jobs of a parcel that nobody has withdrawn, and ends them; in between nobody is told.
 pub(crate) fn run(parcel: &Parcel) -> Vec<Landed> {
+    run_by(None, parcel)
+}
+
+/// [`run`], on a shelf that [carries](Shelf::carrying).
+pub(crate) fn run_by(carrier: Option<&'static dyn Carrier>, parcel: &Parcel) -> Vec<Landed> {
     let first = parcel.job(0).id().as_u64();
-    let guests = Guests::new(parcel.entry(), parcel.items(), first, parcel.options(), Arc::new(Afar));
+    let guests = Guests::new(parcel.entry(), parcel.items(), first, parcel.options(), Arc::new(Afar { carrier }));
     let pending = (0..parcel.items()).filter(|&item| parcel.is_pending(item));
     let mut outputs = Vec::new();
     let ran: Vec<_> = pending
         .map(|item| {
             let begin = outputs.len();
-            let ran = guests.run(item, parcel.arguments(item), &mut outputs);
+            let ran = guests.run_carried(item, parcel.arguments(item), parcel.attachments(item), &mut outputs);
             assert!(ran.is_ok() || outputs.len() == begin, "a job without an output leaves no bytes");
             (item, begin..outputs.len(), ran)
         })
@@ -55,12 +69,32 @@ pub(crate) fn run(parcel: &Parcel) -> Vec<Landed> {
     ran.into_iter()
         .map(|(item, range, ran)| {
             let outcome = match ran {
-                Ok(failed) => Arrived::Output { bytes: Slice::new(Arc::clone(&outputs), range), failed },
+                Ok(returned) => {
+                    let mut bytes = Slice::new(Arc::clone(&outputs), range);
+                    if let Some((carrier, attachments)) = carrier.zip(returned.attachments) {
+                        bytes = bytes.with_attachments(carrier, attachments);
+                    }
+                    Arrived::Output { bytes, failed: returned.failed }
+                }
                 Err(error) => Arrived::Failed(error),
             };
             claim(parcel, item).arrive(outcome, &Uncounted)
         })
         .collect()
+}
+
+/// Runs one attempt of a single job, of which `claim` is the right to end it if it is not the first.
+pub(crate) fn attempt(carrier: &'static dyn Carrier, parcel: &Parcel, claim: Option<Claim>) -> Landed {
+    let id = parcel.job(0).id().as_u64();
+    let guests = Guests::new(parcel.entry(), 1, id, parcel.options(), Arc::new(Afar { carrier: Some(carrier) }));
+    let mut output = Vec::new();
+    let ran = guests.run_carried(0, parcel.arguments(0), parcel.attachments(0), &mut output).unwrap();
+    let mut bytes = Slice::from(output);
+    if let Some(attachments) = ran.attachments {
+        bytes = bytes.with_attachments(carrier, attachments);
+    }
+    let claim = claim.unwrap_or_else(|| self::claim(parcel, 0));
+    claim.arrive(Arrived::Output { bytes, failed: ran.failed }, &Uncounted)
 }
 
 pub(crate) fn claim(parcel: &Parcel, item: u32) -> Claim {
@@ -78,7 +112,9 @@ impl Tally for Uncounted {
     fn ended(&self, _: bool) {}
 }
 
-struct Afar;
+struct Afar {
+    carrier: Option<&'static dyn Carrier>,
+}
 
 impl Control for Afar {
     fn is_own_worker(&self) -> bool {
@@ -99,6 +135,10 @@ impl Control for Afar {
 
     fn travels(&self) -> bool {
         true
+    }
+
+    fn carrier(&self) -> Option<&'static dyn Carrier> {
+        self.carrier
     }
 
     fn is_stopping(&self) -> bool {

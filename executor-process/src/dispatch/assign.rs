@@ -10,6 +10,7 @@ use executor_core::backend::Claim;
 use super::Dispatcher;
 use super::member::Member;
 use crate::board::{Board, Desk, Frame};
+use crate::carrier::descriptors;
 use crate::load::{Key, Load};
 use crate::wire::{ITEMS_MAX, Item, Lane, PushError};
 
@@ -140,12 +141,14 @@ fn push(lane: &mut impl Lane, load: &Load, items: Range<u32>) -> Result<crate::w
         Some(shared) => shared.into(),
         None => parcel.arguments(number).into(),
     };
+    let item = |number| Item {
+        argument: argument(number),
+        options: (number == items.start).then_some(&options),
+        attachments: parcel.attachments(number).and_then(descriptors),
+    };
     if items.len() == 1 {
-        return lane.push_run(load.job, &[Item { argument: argument(items.start), options: Some(&options) }]);
+        return lane.push_run(load.job, &[item(items.start)]);
     }
-    let list: Vec<_> = items
-        .clone()
-        .map(|number| Item { argument: argument(number), options: (number == items.start).then_some(&options) })
-        .collect();
+    let list: Vec<_> = items.clone().map(item).collect();
     lane.push_run(load.job, &list)
 }

@@ -1,11 +1,12 @@
 //! What the futures of a pool's jobs ask of it.
 
-use executor_core::backend::{Control, JobRef};
+use executor_core::backend::{Carrier, Control, JobRef};
 use executor_core::{JobError, JobId, Shutdown};
 
 use super::Pool;
 use crate::bell::Ring;
 use crate::board::Doom;
+use crate::carrier;
 use crate::load::Fate;
 use crate::output::OutputThread;
 
@@ -102,6 +103,10 @@ impl Control for Pool {
 
     fn travels(&self) -> bool {
         true
+    }
+
+    fn carrier(&self) -> Option<&'static dyn Carrier> {
+        Some(carrier::OWNER)
     }
 
     fn begun_elsewhere(&self, job: JobId, place: u64) -> bool {

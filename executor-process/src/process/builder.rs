@@ -16,6 +16,7 @@ use super::intake;
 use super::keeper::Keeper;
 use super::life::Life;
 use super::ward::Ward;
+use crate::carrier::descriptors;
 use crate::entry;
 use crate::start::{Launch, StartMethod, Stream};
 use crate::wire::{Item, ItemOptions, Lane, Order, SocketLane};
@@ -198,7 +199,8 @@ fn send(lane: &mut SocketLane, job: u32, parcel: &Parcel) -> Result<(), JobError
         None => parcel.arguments(0).into(),
     };
     let options = ItemOptions { id: Some(parcel.job(0).id().as_u64()), ..ItemOptions::default() };
-    let pushed = lane.push_run(job, &[Item { argument, options: Some(&options) }]);
+    let attachments = parcel.attachments(0).and_then(descriptors);
+    let pushed = lane.push_run(job, &[Item { argument, options: Some(&options), attachments }]);
     pushed.and_then(|_| lane.push(Order::Exit)).map_err(|error| {
         let what = format!("job `{}`", parcel.entry().name());
         JobError::Encode { what, cause: error.into() }

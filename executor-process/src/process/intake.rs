@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use executor_core::backend::{Backend, Capabilities, Control, JobRef, Parcel, PoolId, Refused, Room, Task};
+use executor_core::backend::{Backend, Capabilities, Carrier, Control, JobRef, Parcel, PoolId, Refused, Room, Task};
 use executor_core::{Executor, Job, JobError, JobFuture, Rejection, Shutdown, Stats};
+
+use crate::carrier;
 
 /// A backend that takes one job and keeps it, for whoever submitted it to send on.
 struct Intake {
@@ -87,6 +89,10 @@ impl Control for Elsewhere {
 
     fn travels(&self) -> bool {
         true
+    }
+
+    fn carrier(&self) -> Option<&'static dyn Carrier> {
+        Some(carrier::OWNER)
     }
 
     fn is_stopping(&self) -> bool {

@@ -118,6 +118,11 @@ impl Incoming {
         !matches!(self.state, State::Between) || !self.unread.is_empty()
     }
 
+    /// True if the next read is of the rest of a large piece, and of no byte behind it.
+    pub(crate) fn is_inside_large(&self) -> bool {
+        matches!(self.state, State::Large { .. })
+    }
+
     /// How much is reserved for a large piece.
     #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn reserved_bytes(&self) -> usize {

@@ -2,14 +2,17 @@
 //!
 //! | frame | pieces of its body |
 //! |---|---|
-//! | Run | for each item: its options, if it has any (kind 1), and its argument (kind 0) |
+//! | Run | for each item: its options (kind 1) and its number of descriptors (kind 2), if it has any; its argument (kind 0) |
 //! | Setup | digest of the registry and longest frame (kind 1); the argument of the initializer, if there is one (kind 0) |
 //! | Stop, StopAll, Exit | none |
 //!
 //! A frame of jobs is not collected before it is looked at: each item is an order of its own, so that the first can run
 //! while the last is still on its way.
 
+use executor_ipc::attach::Attachments;
+
 use crate::wire::error::malformed;
+use crate::wire::fd_queue::FdQueue;
 use crate::wire::head::{Head, Kind};
 use crate::wire::incoming::{Incoming, Part};
 use crate::wire::options::{ItemOptions, take};
@@ -21,6 +24,8 @@ use crate::wire::{FrameError, Payload, Place, PushError};
 const ARGUMENT: u8 = 0;
 /// What else is said about the job that follows, or about the pool.
 const DETAILS: u8 = 1;
+/// How many descriptors go with the argument that follows. They come with this piece.
+const ATTACHED: u8 = 2;
 
 /// A digest of 128 bits, and a length.
 const SETTINGS_BYTES: usize = 24;
@@ -30,6 +35,8 @@ const SETTINGS_BYTES: usize = 24;
 pub(crate) struct Item<'a> {
     pub(crate) argument: Bytes<'a>,
     pub(crate) options: Option<&'a ItemOptions>,
+    /// What goes beside the argument, if anything does.
+    pub(crate) attachments: Option<&'a Attachments>,
 }
 
 impl Item<'_> {
@@ -40,7 +47,9 @@ impl Item<'_> {
     /// How much of the body of a frame it takes.
     fn bytes(&self) -> u64 {
         let piece = |bytes: usize| (prefix_bytes(bytes as u64) + bytes) as u64;
-        piece(self.argument.as_slice().len()) + self.options().map_or(0, |options| piece(options.bytes()))
+        piece(self.argument.as_slice().len())
+            + self.options().map_or(0, |options| piece(options.bytes()))
+            + self.attachments.map_or(0, |_| piece(1))
     }
 }
 
@@ -68,6 +77,8 @@ pub(crate) struct Assigned<'a> {
     /// How many items the frame has.
     pub(crate) items: u16,
     pub(crate) argument: Payload<'a>,
+    /// What came beside the argument, if anything did.
+    pub(crate) attachments: Option<Attachments>,
     pub(crate) options: ItemOptions,
 }
 
@@ -95,9 +106,16 @@ pub(crate) fn put_run(outgoing: &mut Outgoing, place: Place, job: u32, items: &[
             put_prefix(outgoing.buffer(), DETAILS, options.bytes() as u64);
             options.put(outgoing.buffer());
         }
+        if let Some(attachments) = item.attachments {
+            outgoing.attach(attachments);
+            // There are no more than a byte can say.
+            outgoing.put_piece(ATTACHED, Bytes::Copied(&[attachments.len() as u8]));
+        }
         outgoing.put_piece(ARGUMENT, item.argument.clone());
     }
 }
+
+const _: () = assert!(executor_ipc::attach::ATTACHMENTS_MAX <= u8::MAX as usize);
 
 /// How many items a frame of these jobs has, and how long its body is.
 ///
@@ -156,12 +174,16 @@ fn within(bytes: u64, frame_bytes_max: u64) -> Result<(), PushError> {
 #[derive(Debug)]
 pub(crate) struct Orders {
     pub(crate) incoming: Incoming,
+    /// The descriptors of items that were read and not given out.
+    pub(crate) descriptors: FdQueue,
     /// The frame in which the last piece was.
     head: Head,
     /// How many of its items have been given out.
     given: u16,
     /// What was said about the item that comes next.
     options: Option<ItemOptions>,
+    /// What came beside the argument of the item that comes next.
+    attachments: Option<Attachments>,
     /// What a setup has said so far.
     settings: Option<(u128, u64)>,
 }
@@ -170,9 +192,11 @@ impl Orders {
     pub(crate) fn new(frame_bytes_max: u64) -> Self {
         Orders {
             incoming: Incoming::new(frame_bytes_max),
+            descriptors: FdQueue::default(),
             head: Head::of(Kind::Exit),
             given: 0,
             options: None,
+            attachments: None,
             settings: None,
         }
     }
@@ -200,6 +224,7 @@ impl Orders {
                         return Ok(Some(order));
                     }
                 }
+                Part::Piece { kind: ATTACHED, last } => self.attached(last)?,
                 Part::Piece { kind: ARGUMENT, last } => return self.argument(last).map(Some),
                 Part::Piece { .. } => return malformed("there is no piece of its kind"),
             }
@@ -209,6 +234,7 @@ impl Orders {
     /// Begins a frame, and gives the order if there is nothing more to it.
     fn begin(&mut self, head: Head) -> Result<Option<Order<'static>>, FrameError> {
         (self.head, self.given, self.options, self.settings) = (head, 0, None, None);
+        self.attachments = None;
         let items = 1..=u32::from(u16::MAX);
         let order = match head.kind {
             Kind::Run if head.body_bytes > 0 && items.contains(&head.second) => return Ok(None),
@@ -248,6 +274,17 @@ impl Orders {
         }
     }
 
+    /// Takes the descriptors that came before an argument.
+    fn attached(&mut self, last: bool) -> Result<(), FrameError> {
+        let is_in_place = !last && self.head.kind == Kind::Run && self.attachments.is_none();
+        let &[count] = &*self.incoming.piece() else { return malformed("a number of descriptors is not one byte") };
+        if !is_in_place || count == 0 {
+            return malformed("a number of descriptors is out of place");
+        }
+        self.attachments = self.descriptors.take(count.into());
+        if self.attachments.is_some() { Ok(()) } else { malformed("it came without its descriptors") }
+    }
+
     /// Takes an argument, which completes an order.
     #[inline]
     fn argument(&mut self, last: bool) -> Result<Order<'_>, FrameError> {
@@ -260,8 +297,10 @@ impl Orders {
             }
             self.given += 1;
             let options = self.options.take().unwrap_or_default();
+            let attachments = self.attachments.take();
             let argument = self.incoming.piece();
-            return Ok(Order::Item(Assigned { place: head.place, job: head.first, item, items, argument, options }));
+            let (place, job) = (head.place, head.first);
+            return Ok(Order::Item(Assigned { place, job, item, items, argument, attachments, options }));
         }
         match self.settings.filter(|_| last) {
             Some((digest, frame_bytes_max)) => {

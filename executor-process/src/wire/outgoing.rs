@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use executor_ipc::attach::Attachments;
 use nix::errno::Errno;
-use nix::sys::socket::{MsgFlags, sendmsg, setsockopt, sockopt};
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg, setsockopt, sockopt};
 
 use crate::wire::Payload;
 use crate::wire::piece::{prefix_bytes, put_prefix};
@@ -84,6 +85,14 @@ struct Insert {
     body: Arc<Vec<u8>>,
 }
 
+/// Descriptors that go with a byte of the buffer.
+#[derive(Debug)]
+struct Rights {
+    /// With which byte.
+    at: usize,
+    attachments: Attachments,
+}
+
 /// Whether a write came to its end.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +112,8 @@ pub(crate) struct Outgoing {
     inserts: VecDeque<Insert>,
     /// How much of the first insert is written.
     insert_sent: usize,
+    /// Those of one item go with one write, in the order of their bytes.
+    rights: VecDeque<Rights>,
 }
 
 impl Outgoing {
@@ -149,6 +160,11 @@ impl Outgoing {
         (prefix_bytes(length as u64) + length) as u64
     }
 
+    /// Has descriptors go with the byte that is appended to the buffer next.
+    pub(crate) fn attach(&mut self, attachments: &Attachments) {
+        self.rights.push_back(Rights { at: self.buffer.len(), attachments: attachments.clone() });
+    }
+
     /// Forgets all that waits.
     pub(crate) fn clear(&mut self) {
         *self = Outgoing::default();
@@ -163,10 +179,22 @@ impl Outgoing {
         // Whether the socket blocks or not, it is asked until nothing waits or it says that it is full.
         while !self.is_empty() {
             let mut parts = [IoSlice::new(&[]); PARTS];
-            let count = self.parts(&mut parts);
-            match sendmsg::<()>(socket.as_raw_fd(), &parts[..count], &[], MsgFlags::MSG_NOSIGNAL, None) {
-                Ok(written) => self.advance(written),
-                Err(Errno::EAGAIN) => {
+            let (due, end) = self.due_rights();
+            let count = self.parts(&mut parts, end);
+            let numbers: Vec<RawFd> =
+                due.map_or_else(Vec::new, |due| due.iter().map(|descriptor| descriptor.as_raw_fd()).collect());
+            let control = [ControlMessage::ScmRights(&numbers)];
+            let control = if numbers.is_empty() { &[][..] } else { &control[..] };
+            match sendmsg::<()>(socket.as_raw_fd(), &parts[..count], control, MsgFlags::MSG_NOSIGNAL, None) {
+                Ok(written) => {
+                    if !numbers.is_empty() {
+                        // They went with the first byte.
+                        self.rights.pop_front();
+                    }
+                    self.advance(written);
+                }
+                // With the second, so many descriptors of this user are on their way that some must arrive first.
+                Err(Errno::EAGAIN | Errno::ETOOMANYREFS) => {
                     self.compact();
                     return Ok(Written::Some);
                 }
@@ -177,8 +205,20 @@ impl Outgoing {
         Ok(Written::All)
     }
 
-    /// What is to be written next, in order, as far as there is room for it in `parts`.
-    fn parts<'a>(&'a self, parts: &mut [IoSlice<'a>; PARTS]) -> usize {
+    /// The descriptors that go with the byte that is to be written next, if any do, and up to which byte of the buffer
+    /// may be written with it: those of the byte behind need a write of their own.
+    fn due_rights(&self) -> (Option<&Attachments>, usize) {
+        let mut rights = self.rights.iter();
+        let Some(first) = rights.next() else { return (None, self.buffer.len()) };
+        let is_next = self.sent == first.at && self.inserts.front().is_none_or(|insert| insert.at > first.at);
+        if !is_next {
+            return (None, first.at);
+        }
+        (Some(&first.attachments), rights.next().map_or(self.buffer.len(), |second| second.at))
+    }
+
+    /// What is to be written next, in order, up to byte `end` of the buffer, as far as there is room for it in `parts`.
+    fn parts<'a>(&'a self, parts: &mut [IoSlice<'a>; PARTS], end: usize) -> usize {
         let mut count = 0;
         let mut put = |bytes: &'a [u8]| {
             if !bytes.is_empty() && count < PARTS {
@@ -187,13 +227,14 @@ impl Outgoing {
             }
         };
         let (mut from, mut insert_from) = (self.sent, self.insert_sent);
-        for insert in self.inserts.iter().take(PARTS) {
+        let mut inserts = self.inserts.iter().take_while(|insert| insert.at <= end);
+        for insert in inserts.by_ref().take(PARTS) {
             put(&self.buffer[from..insert.at]);
             put(&insert.body[insert_from..]);
             (from, insert_from) = (insert.at, 0);
         }
-        if self.inserts.len() <= PARTS {
-            put(&self.buffer[from..]);
+        if inserts.next().is_none() {
+            put(&self.buffer[from..end]);
         }
         count
     }
@@ -229,6 +270,9 @@ impl Outgoing {
             self.buffer.drain(..self.sent);
             for insert in &mut self.inserts {
                 insert.at -= self.sent;
+            }
+            for rights in &mut self.rights {
+                rights.at -= self.sent;
             }
             self.sent = 0;
         }

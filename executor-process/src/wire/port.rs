@@ -70,7 +70,14 @@ impl PortReader {
     ///
     /// Those of the socket.
     pub(crate) fn fill(&mut self) -> io::Result<bool> {
-        match self.orders.incoming.fill(&mut &*self.socket, usize::MAX) {
+        let Orders { incoming, descriptors, .. } = &mut self.orders;
+        let filled = if incoming.is_inside_large() {
+            // No descriptors go with what is left of a large piece, and so it is read at the speed of memory.
+            incoming.fill(&mut &*self.socket, usize::MAX)
+        } else {
+            incoming.fill(&mut descriptors.reader(&*self.socket), usize::MAX)
+        };
+        match filled {
             Ok(filled) => Ok(filled.then != Then::End),
             // The owner died with reports unread.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(false),

@@ -57,8 +57,8 @@ fn owned_order(order: Order<'_>) -> Order<'static> {
             frame_bytes_max,
             initializer: initializer.map(|(job, argument)| (job, own(argument))),
         }),
-        Order::Item(Assigned { place, job, item, items, argument, options }) => {
-            Order::Item(Assigned { place, job, item, items, argument: own(argument), options })
+        Order::Item(Assigned { place, job, item, items, argument, attachments, options }) => {
+            Order::Item(Assigned { place, job, item, items, argument: own(argument), attachments, options })
         }
         Order::Stop(place, item) => Order::Stop(place, item),
         Order::StopAll => Order::StopAll,

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use executor_core::JobError;
-use executor_core::backend::{Control, Guests, Initializer, PoolId, RunOptions, Seat, SeatGuard, table};
+use executor_core::backend::{
+    Attachments, Control, Guests, Initializer, PoolId, Returned, RunOptions, Seat, SeatGuard, table,
+};
 use nix::time::{ClockId, clock_gettime};
 
 use super::ear::Ear;
@@ -169,7 +171,7 @@ impl Worker {
     }
 
     fn item(&mut self, assigned: Assigned<'_>) {
-        let Assigned { place, job, item, items, argument, options } = assigned;
+        let Assigned { place, job, item, items, argument, attachments, options } = assigned;
         if self.frame.as_ref().is_none_or(|frame| frame.place != place) {
             self.enter_frame(place, job, items, &options);
         }
@@ -191,7 +193,10 @@ impl Worker {
         }
         self.output.clear();
         let ran = match &frame.guests {
-            Some(guests) => guests.run(u32::from(item), &argument, &mut self.output),
+            Some(guests) => {
+                let arrived = attachments.map(|attachments| Arc::new(attachments) as Attachments);
+                guests.run_carried(u32::from(item), &argument, arrived.as_ref(), &mut self.output)
+            }
             None => Err(JobError::UnknownJob { name: format!("number {job} of the table of jobs") }),
         };
         self.station.page.leave(place, item);
@@ -204,7 +209,7 @@ impl Worker {
             Cow::Borrowed(&self.output[..])
         };
         let outcome = match ran {
-            Ok(failed) => Outcome::Output { failed, bytes: output },
+            Ok(returned) => Outcome::Output { failed: returned.failed, bytes: output },
             Err(error) => outcome_of(error),
         };
         let mut writer = self.station.writer();
@@ -239,11 +244,11 @@ impl Worker {
     }
 }
 
-fn code_of(ran: &Result<bool, JobError>) -> i32 {
+fn code_of(ran: &Result<Returned, JobError>) -> i32 {
     match ran {
-        Ok(false) => 0,
+        Ok(Returned { failed: false, .. }) => 0,
         Err(JobError::Panicked { .. }) => PANICKED_EXIT,
-        Ok(true) | Err(_) => FAILED_EXIT,
+        Ok(_) | Err(_) => FAILED_EXIT,
     }
 }
 

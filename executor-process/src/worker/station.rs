@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use executor_core::backend::{Control, Guests, JobRef};
+use executor_core::backend::{Carrier, Control, Guests, JobRef};
 
 use crate::bell::Bell;
+use crate::carrier;
 use crate::wire::{Activity, Page, Place, PortWriter};
 
 /// What the threads of a worker share.
@@ -76,6 +77,10 @@ impl Control for Station {
     }
 
     fn stop_requested(&self, _: &JobRef) {}
+
+    fn carrier(&self) -> Option<&'static dyn Carrier> {
+        Some(carrier::WORKER)
+    }
 
     fn progressed(&self, job: &JobRef, done: u64, total: u64) {
         let Some((place, _)) = self.running() else { return };

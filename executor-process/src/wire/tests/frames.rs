@@ -100,7 +100,7 @@ pub(super) fn some_orders(longest: usize) -> (Vec<u8>, Vec<Order<'static>>) {
         let mut items = Vec::new();
         for (place, body) in bodies.iter().enumerate() {
             let argument = if place % 2 == 0 { Bytes::from(body) } else { Bytes::from(&body[..]) };
-            items.push(Item { argument, options: [None, Some(&named), Some(&plain)][place % 3] });
+            items.push(Item { argument, options: [None, Some(&named), Some(&plain)][place % 3], attachments: None });
         }
         let (count, bytes) = run_bytes(&items, FRAME_BYTES_MAX).unwrap();
         sequence = sequence.wrapping_add(1);
@@ -111,7 +111,15 @@ pub(super) fn some_orders(longest: usize) -> (Vec<u8>, Vec<Order<'static>>) {
         for (item, body) in (0..).zip(bodies) {
             let options = if item % 3 == 1 { named.clone() } else { ItemOptions::default() };
             let argument = body.to_vec().into();
-            expected.push(Order::Item(Assigned { place, job: 12, item, items: count, argument, options }));
+            expected.push(Order::Item(Assigned {
+                place,
+                job: 12,
+                item,
+                items: count,
+                argument,
+                attachments: None,
+                options,
+            }));
         }
     }
     put_order(&mut outgoing, Order::Exit, FRAME_BYTES_MAX).unwrap();
@@ -194,7 +202,7 @@ fn reports_come_back_as_they_were() {
 #[test]
 fn a_single_small_job_takes_34_bytes_and_its_outcome_too() {
     let mut outgoing = Outgoing::default();
-    let items = [Item { argument: (&[7; 9][..]).into(), options: None }];
+    let items = [Item { argument: (&[7; 9][..]).into(), options: None, attachments: None }];
     let (_, bytes) = run_bytes(&items, FRAME_BYTES_MAX).unwrap();
     put_run(&mut outgoing, Place { slot: 0, sequence: 1 }, 0, &items, bytes);
     assert_eq!(outgoing.waiting_bytes(), 34);
@@ -203,13 +211,13 @@ fn a_single_small_job_takes_34_bytes_and_its_outcome_too() {
 #[test]
 fn a_frame_that_is_too_long_is_not_written() {
     let long = vec![0; 1000];
-    let item = Item { argument: Bytes::from(&long[..]), options: None };
+    let item = Item { argument: Bytes::from(&long[..]), options: None, attachments: None };
     assert_eq!(run_bytes(std::slice::from_ref(&item), 1002).unwrap(), (1, 1002));
     let error = run_bytes(std::slice::from_ref(&item), 1001).unwrap_err();
     assert_eq!(error, PushError::TooLong { bytes: 1002, limit: 1001 });
     assert!(error.to_string().contains("1002") && error.to_string().contains("1001"));
     assert_eq!(run_bytes(&[], 1001), Err(PushError::Items { items: 0 }));
-    let many = vec![Item { argument: Bytes::from(&[][..]), options: None }; 65536];
+    let many = vec![Item { argument: Bytes::from(&[][..]), options: None, attachments: None }; 65536];
     assert_eq!(run_bytes(&many, 1 << 20), Err(PushError::Items { items: 65536 }));
     assert_eq!(run_bytes(&many[1..], 1 << 20), Ok((65535, 65535)));
 }

@@ -90,7 +90,7 @@ fn drain_to_the_end(lane: &mut SocketLane) -> Vec<Report<'static>> {
 }
 
 fn item(bytes: &[u8]) -> Item<'_> {
-    Item { argument: bytes.into(), options: None }
+    Item { argument: bytes.into(), options: None, attachments: None }
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn both_ends_write_a_hundred_megabytes_at_once() {
     thread::scope(|scope| {
         scope.spawn(|| work(reader, writer, &page));
         for body in &bodies {
-            lane.push_run(0, &[Item { argument: Bytes::from(body), options: None }]).unwrap();
+            lane.push_run(0, &[Item { argument: Bytes::from(body), options: None, attachments: None }]).unwrap();
         }
         lane.push(Order::Exit).unwrap();
         let mut got = 0_u8;
@@ -163,7 +163,7 @@ fn both_ends_write_a_hundred_megabytes_at_once() {
 fn the_owner_never_blocks_on_a_worker_that_reads_nothing() {
     let (mut lane, _reader, _writer, _page) = pair(FRAME_BYTES_MAX, true);
     let large = Arc::new(vec![0; 1 << 20]);
-    lane.push_run(0, &[Item { argument: Bytes::from(&large), options: None }]).unwrap();
+    lane.push_run(0, &[Item { argument: Bytes::from(&large), options: None, attachments: None }]).unwrap();
     assert!(lane.wants_write());
     assert_eq!(lane.flush().unwrap(), Flushed::Waiting);
     assert_eq!(lane.flush().unwrap(), Flushed::Waiting);
@@ -416,7 +416,7 @@ fn options_and_the_setup_reach_the_worker() {
     let setup = crate::wire::Setup { version: 1, digest: 5, frame_bytes_max: 5000, initializer: None };
     lane.push(Order::Setup(setup.clone())).unwrap();
     let options = ItemOptions { run_limit_ns: Some(7), ..ItemOptions::default() };
-    lane.push_run(1, &[Item { argument: (&b"x"[..]).into(), options: Some(&options) }]).unwrap();
+    lane.push_run(1, &[Item { argument: (&b"x"[..]).into(), options: Some(&options), attachments: None }]).unwrap();
     let _ = lane.flush().unwrap();
     assert!(reader.fill().unwrap());
     assert_eq!(reader.next().unwrap(), Some(Order::Setup(setup)));

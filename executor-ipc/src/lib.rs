@@ -1,0 +1,71 @@
+#![cfg_attr(docsrs, feature(doc_cfg))]
+//! What processes share. At present: [`Blob`], immutable bytes that cross from one process to another without a copy on
+//! either side.
+//!
+//! ```
+//! use executor_ipc::Blob;
+//!
+//! let picture = Blob::with_len(8 << 20, |bytes| bytes.fill(0xff)); // filled where it stays
+//! let stripe = picture.slice(0..1 << 20); // no copy
+//! assert_eq!(stripe[9], 0xff);
+//! ```
+//!
+//! A Blob is an argument or an output of a job like any other. Between threads it is shared as an [`Arc`](std::sync::Arc)
+//! is. On its way to a worker process it leaves its bytes where they are: what travels are two descriptors, beside the
+//! encoded job.
+//!
+//! # How it works
+//!
+//! * An *arena* is memory without a name (a `memfd`), mapped for writing by the process that made it, and by no other: it
+//!   is sealed, so that it can neither be cut, nor stretched, nor written to by whoever gets it. It is used again for the
+//!   next Blob when nobody holds it any more. Fresh memory would cost about three times as much as a write to a socket.
+//! * A *hold* is the write end of a pipe that nobody writes to. Whoever has the bytes of an arena has a copy of its hold.
+//!   When the system says that no copy is left, nobody reads the bytes, also not one who died in the middle: holders are counted
+//!   by the kernel, and not by those who may crash.
+//! * A receiver keeps the mappings that it made, so that the next Blob in the same arena costs it no page faults.
+//!
+//! Descriptors cannot be written into bytes. So whoever sends a message encodes it inside [`attach::collect`], sends
+//! the descriptors that this gives beside the bytes, and the other side decodes inside [`attach::supply`]. The backend
+//! `executor-process` does so for every job.
+//!
+//! # Guarantees
+//!
+//! * *Bytes never change* while a Blob of them lives, as long as the process that filled them follows the rules of Rust.
+//!   A stray write there is seen here, as it would be between threads.
+//! * *What comes from outside is checked* before it is used: kind of the descriptor, seals, size, offset and length. No access
+//!   faults, since the size is sealed.
+//! * *Nothing is left behind.* All memory goes with the last process that holds it, however that ends.
+//! * *It always works.* Small contents, contents for which the system gives no arena, and those that are encoded where no
+//!   descriptors can travel, are plain bytes.
+//!
+//! # What it costs
+//!
+//! Constants of this crate say how many arenas and mappings a process keeps. A Blob in an arena takes up to three descriptors
+//! in the process that made it, and one in each that holds it, besides one for each mapping that is kept.
+//!
+//! # Platforms
+//!
+//! Linux 5.1 or newer, for the seal against later writes.
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("`executor-ipc` shares memory by means of Linux, and has no other way yet");
+
+mod blob;
+mod blob_mut;
+mod travel;
+
+pub mod attach;
+
+mod arena;
+mod filled;
+mod hold;
+mod mapping;
+mod pool;
+mod received;
+
+mod forks;
+
+pub use blob::{Blob, SHARED_FROM_BYTES};
+pub use blob_mut::BlobMut;
+pub use pool::{ARENAS_MAX, IDLE_BYTES_MAX};
+pub use received::{MAPPED_BYTES_MAX, MAPPINGS_MAX};
