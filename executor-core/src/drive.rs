@@ -1,6 +1,7 @@
 //! Driving an async job to its end on the thread of its worker.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -67,13 +68,15 @@ pub(crate) fn drive<T>(job: Option<&JobRef>, mut future: Pin<Box<dyn Future<Outp
     let waker = Waker::from(Arc::clone(&bell));
     let mut cx = Context::from_waker(&waker);
     let mut told_to_stop = false;
+    let mut pruned_at = 0;
     loop {
         // Acquires what the waker's caller did before it woke us.
         if bell.rung.swap(false, Ordering::Acquire) {
-            drop(AWAITED.replace(Some(Vec::new())));
+            let before = AWAITED.replace(Some(Vec::new())).unwrap_or_default();
             if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
                 return value;
             }
+            keep_awaited(before, &mut pruned_at);
         } else if let Some(job) = job.filter(|job| !told_to_stop && job.should_stop()) {
             told_to_stop = true;
             job.record().bells.ring_stop();
@@ -81,6 +84,25 @@ pub(crate) fn drive<T>(job: Option<&JobRef>, mut future: Pin<Box<dyn Future<Outp
             park_until(job.filter(|_| !told_to_stop).and_then(JobRef::deadline));
         }
     }
+}
+
+/// Keeps the jobs that were awaited before this poll, where the poll has seen fewer: a future of many parts polls only the part that
+/// was woken, and awaits the others still. The newest are last. `pruned_at` is how many there were when those that are
+/// done were taken out, which is done again when there are twice as many.
+fn keep_awaited(mut jobs: Vec<JobRef>, pruned_at: &mut usize) {
+    AWAITED.with_borrow_mut(|awaited| {
+        let Some(awaited) = awaited else { return };
+        if awaited.len() >= jobs.len() {
+            return;
+        }
+        jobs.append(awaited);
+        if jobs.len() > 2 * (*pruned_at).max(32) {
+            let mut seen = HashSet::new();
+            jobs.retain(|job| !job.is_done() && seen.insert(job.id()));
+            *pruned_at = jobs.len();
+        }
+        *awaited = jobs;
+    });
 }
 
 /// Runs one job that is awaited here and that waits for a worker; false if there is none.

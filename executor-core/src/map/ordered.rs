@@ -94,15 +94,21 @@ where
             refill_at: 0,
             options,
         };
-        while map.ahead < map.window() && map.feed.is_open() && map.held.is_none() {
-            map.hand_over();
+        while map.feed.is_open() && map.held.is_none() {
+            let chunk_items = map.chunk_items();
+            let room = map.window(chunk_items).saturating_sub(map.ahead);
+            if room == 0 {
+                break;
+            }
+            map.hand_over(chunk_items.min(room));
         }
         map
     }
 
-    /// How many items may be pulled and not read.
-    fn window(&self) -> usize {
-        self.window.unwrap_or_else(|| (self.chunk_items() * CHUNKS).clamp(4 * self.workers, WINDOW_MAX))
+    /// How many items may be pulled and not read, where a chunk has so many. Workers change that number at any time, so that
+    /// whoever decides by it asks for it once.
+    fn window(&self, chunk_items: usize) -> usize {
+        self.window.unwrap_or_else(|| (chunk_items * CHUNKS).clamp(4 * self.workers, WINDOW_MAX))
     }
 
     /// True if items are handed over together: not where each has options of its own, or is polled by itself.
@@ -118,19 +124,19 @@ where
     fn refill(&mut self) {
         self.offer_held(Room::Now);
         while self.held.is_none() && self.feed.is_open() {
-            let window = self.window();
+            let chunk_items = self.chunk_items();
+            let window = self.window(chunk_items);
             let room = window.saturating_sub(self.ahead);
-            if room == 0 || (room < self.chunk_items() && self.ahead > 0) {
-                self.refill_at = window.saturating_sub(self.chunk_items());
+            if room == 0 || (room < chunk_items && self.ahead > 0) {
+                self.refill_at = window.saturating_sub(chunk_items);
                 return;
             }
-            self.hand_over();
+            self.hand_over(chunk_items.min(room));
         }
     }
 
-    /// Pulls one chunk, as far as the window has room, and hands it over.
-    fn hand_over(&mut self) {
-        let most = self.chunk_items().min(self.window() - self.ahead);
+    /// Pulls one chunk of up to `most` items, and hands it over.
+    fn hand_over(&mut self, most: usize) {
         let jobs = self.feed.pull_some(most);
         if jobs.is_empty() {
             return;

@@ -74,7 +74,7 @@ pub fn async_jobs_may_await_jobs<S: Subject>(lab: &Lab<S>) -> Verdict {
 pub fn one_worker_is_enough_for_jobs_that_await<S: Subject>(lab: &Lab<S>) -> Verdict {
     let (pool, hosted) = hosted_single(lab)?;
     assert_eq!(pool.submit(jobs::await_sibling::job(hosted.host(), 3)).result().unwrap(), Ok(3));
-    assert_eq!(pool.submit(jobs::await_siblings::job(hosted.host(), 20)).result().unwrap(), Ok(190));
+    assert_eq!(pool.submit(jobs::await_siblings::job(hosted.host(), 100)).result().unwrap(), Ok(4950));
     assert_eq!(pool.submit(jobs::fib_async::job(hosted.host(), 10)).result().unwrap(), Ok(55));
     Ok(())
 }
