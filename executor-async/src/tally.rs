@@ -23,8 +23,9 @@ pub(crate) struct Reading {
 
 impl Counts {
     pub(crate) fn read(&self) -> Reading {
-        let [finished, failed, begun] =
-            [&self.finished, &self.failed, &self.begun].map(|count| count.load(Ordering::Acquire));
+        // Failed before finished, as `overruled` says.
+        let [failed, finished, begun] =
+            [&self.failed, &self.finished, &self.begun].map(|count| count.load(Ordering::Acquire));
         Reading { begun, finished, failed }
     }
 }
@@ -36,6 +37,12 @@ impl Tally for Counts {
 
     fn ended(&self, failed: bool) {
         if failed { &self.failed } else { &self.finished }.fetch_add(1, Ordering::Release);
+    }
+
+    fn overruled(&self) {
+        // In this order, and read in the other one, so that no snapshot counts it twice.
+        self.finished.fetch_sub(1, Ordering::Release);
+        self.failed.fetch_add(1, Ordering::Release);
     }
 }
 

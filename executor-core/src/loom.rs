@@ -194,7 +194,7 @@ fn kill_against_finish() {
             let cell = Arc::clone(&cell);
             thread::spawn(move || cell.state().kill())
         };
-        let _ = cell.finish(ticket, Stage::Value(7), false, |_| {});
+        let _ = cell.finish(ticket, Stage::Value(7), false, |_| {}, || {});
         let outcome = cell.take().unwrap().into_outcome();
         match (outcome, killed.join().unwrap()) {
             (Ok(7), false) | (Err(JobError::Killed), true) => {}

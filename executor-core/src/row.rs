@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::cell::Ticket;
+use crate::cell::{Cell, Stage, Ticket};
 use crate::error::JobError;
 use crate::job_ref::Claim;
 use crate::parcel::{Callbacks, Parcel, Slice};
+use crate::payload::Payload;
 use crate::run::Tally;
 
 /// Jobs in a row that were begun and must be ended. Dropping it completes them as [`JobError::Lost`].
@@ -34,7 +35,7 @@ impl RowClaim {
     ///
     /// It does what [`Claim::arrive`](crate::backend::Claim::arrive) does, at a part of the cost. In return the caller has counted the
     /// jobs as finished before, and none of them may be tried again: they are of a map, or have no
-    /// [`options`](Parcel::options). The `tally` is told only of those that were killed in the last moment, so that they failed. A
+    /// [`options`](Parcel::options). The `tally` is told only of those that were killed in the last moment, as [overruled](Tally::overruled). A
     /// backend drops what it has of the parcel before it hands the callbacks on.
     ///
     /// # Panics
@@ -54,10 +55,20 @@ impl RowClaim {
     }
 }
 
+/// Ends a job that was counted as finished.
+pub(crate) fn finish_counted<P: Payload>(cell: &Cell<P>, ticket: Ticket, output: Slice, tally: &dyn Tally) -> bool {
+    let counted = |failed| {
+        if failed {
+            tally.overruled();
+        }
+    };
+    cell.finish(ticket, Stage::Bytes(output), false, counted, || tally.overruled())
+}
+
 /// Tells of a job that was counted as finished and was killed before its future knew.
-pub(crate) fn recount(failed: bool, tally: &dyn Tally) {
-    if failed {
-        tally.ended(true);
+pub(crate) fn overruled(tally: Option<&dyn Tally>) {
+    if let Some(tally) = tally {
+        tally.overruled();
     }
 }
 

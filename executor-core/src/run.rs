@@ -22,6 +22,10 @@ pub trait Tally {
 
     /// A job ended; a failed one with an error or an output that is a failure.
     fn ended(&self, failed: bool);
+
+    /// A job that was told as ended, and not as failed, was killed before its future knew: it has failed instead. Only a backend
+    /// that [decides](crate::backend::JobRef::decide_kill) about running jobs hears of this, and corrects its counts.
+    fn overruled(&self) {}
 }
 
 /// What became of a task that was run.

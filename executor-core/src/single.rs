@@ -15,7 +15,7 @@ use crate::panic::drop_quietly;
 use crate::parcel::{Arrived, Callbacks, Landed, Slice};
 use crate::payload::Payload;
 use crate::record::{Details, Record};
-use crate::row::recount;
+use crate::row::{finish_counted, overruled};
 use crate::run::{self, Attempt, Ran, Retry, Tally};
 use crate::state::JobId;
 use crate::unread;
@@ -57,11 +57,12 @@ impl<P: Payload> Single<P> {
 
     /// Ends the job; true if somebody waits, whom the caller must ring.
     fn finish(&self, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) -> bool {
-        self.cell.finish(ticket, attempt.stage, attempt.failed, |failed| {
+        let counted = |failed| {
             if let Some(tally) = tally {
                 tally.ended(failed);
             }
-        })
+        };
+        self.cell.finish(ticket, attempt.stage, attempt.failed, counted, || overruled(tally))
     }
 
     fn complete(self: Arc<Self>, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) {
@@ -229,7 +230,7 @@ impl<P: Payload> AnyCell for Single<P> {
         tally: &dyn Tally,
     ) -> Vec<Callbacks> {
         let Some((_, ticket, output)) = row.next() else { return Vec::new() };
-        let waited = self.cell.finish(ticket, Stage::Bytes(output), false, |failed| recount(failed, tally));
+        let waited = finish_counted(&self.cell, ticket, output, tally);
         if !waited && !self.cell.state().is_failed() {
             return Vec::new();
         }

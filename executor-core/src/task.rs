@@ -29,7 +29,7 @@ enum Content {
     /// One worker's share of a chunk.
     Share(Share),
     /// Jobs that are encoded, to be run elsewhere.
-    Parcel(Box<Parcel>),
+    Parcel(Arc<Parcel>),
     /// Nothing: the task was used.
     Used,
 }
@@ -49,7 +49,7 @@ impl Task {
     }
 
     pub(crate) fn parcel(parcel: Parcel) -> Self {
-        Task(Content::Parcel(Box::new(parcel)))
+        Task(Content::Parcel(Arc::new(parcel)))
     }
 
     /// The encoded jobs, for a backend whose [`Control::travels`](crate::backend::Control::travels).
@@ -57,7 +57,7 @@ impl Task {
     /// # Errors
     ///
     /// Gives back a task that stays in this process, such as a closure or one made for another backend.
-    pub fn into_parcel(mut self) -> Result<Box<Parcel>, Task> {
+    pub fn into_parcel(mut self) -> Result<Arc<Parcel>, Task> {
         match self.take() {
             Content::Parcel(parcel) => Ok(parcel),
             content => Err(Task(content)),
@@ -65,7 +65,7 @@ impl Task {
     }
 
     /// A task of a parcel that was not accepted after all.
-    pub fn from_parcel(parcel: Box<Parcel>) -> Self {
+    pub fn from_parcel(parcel: Arc<Parcel>) -> Self {
         Task(Content::Parcel(parcel))
     }
 

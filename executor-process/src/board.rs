@@ -111,8 +111,6 @@ pub(crate) struct Board {
     pub(crate) dooms: Vec<Doom>,
     pub(crate) shutdown: Option<Shutdown>,
     pub(crate) broken: Option<String>,
-    /// The dispatcher sleeps, or is about to: whoever has news rings it.
-    pub(crate) asleep: bool,
     pub(crate) waiting_for_room: usize,
     pub(crate) room_wakers: BTreeMap<RoomTicket, Waker>,
     pub(crate) accepted: u64,

@@ -88,6 +88,7 @@ mod process;
 mod pool;
 
 mod board;
+mod inbox;
 mod load;
 mod queue;
 

@@ -66,14 +66,15 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(crate) fn new(parcel: Box<Parcel>, job: u32) -> Self {
-        Load::of(Arc::from(parcel), job)
+    pub(crate) fn new(parcel: Arc<Parcel>, job: u32) -> Self {
+        Load::of(parcel, job)
     }
 
     fn of(parcel: Arc<Parcel>, job: u32) -> Self {
         let items = parcel.items();
         // Those that could not be encoded have failed by themselves.
-        let gone: BTreeSet<u32> = (0..items).filter(|&item| items > 1 && !parcel.is_pending(item)).collect();
+        let failed = |item: &u32| !parcel.is_pending(*item);
+        let gone = if items > 1 { (0..items).filter(failed).collect() } else { BTreeSet::new() };
         let open = items - gone.len() as u32;
         let parcel_is_of_map = parcel.is_of_map();
         let is_single_attempt = parcel_is_of_map || parcel.options().is_none();

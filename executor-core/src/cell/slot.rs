@@ -124,23 +124,28 @@ impl<P: Payload> Cell<P> {
     /// RUNNING to FINISHED with `outcome`; true if somebody waits, whom the caller must ring.
     ///
     /// A job that was killed finishes as `Killed`, and its outcome is dropped. `before_done` is told whether the job
-    /// failed, after that is decided and before anybody sees it.
+    /// failed, before anybody sees it; `overruled` is called if it was told that the job did not, and then a kill came.
     pub(crate) fn finish(
         &self,
         ticket: Ticket,
         outcome: Stage<P>,
         failed: bool,
         before_done: impl FnOnce(bool),
+        overruled: impl FnOnce(),
     ) -> bool {
         let mut killed = self.state.is_killed();
         let stage = if killed { Stage::Failed(Box::new(JobError::Killed)) } else { outcome };
         discard(self.exchange(&ticket, stage));
         before_done(failed || killed);
+        let mut overruled = (!failed && !killed).then_some(overruled);
         loop {
             match self.state.finish(failed || killed, killed) {
                 Finish::Done { waited } => return waited,
                 Finish::Killed => {
                     killed = true;
+                    if let Some(overruled) = overruled.take() {
+                        overruled();
+                    }
                     discard(self.exchange(&ticket, Stage::Failed(Box::new(JobError::Killed))));
                 }
             }

@@ -16,7 +16,7 @@ use crate::parcel::{Arrived, Callbacks, Landed, Parcel, Slice};
 use crate::payload::Payload;
 use crate::record::Record;
 use crate::registry::JobEntry;
-use crate::row::recount;
+use crate::row::{finish_counted, overruled};
 use crate::run::{Attempt, Ran, Tally, execute};
 use crate::state::JobId;
 use crate::sync::atomic::{AtomicU32, Ordering};
@@ -131,11 +131,12 @@ impl<P: Payload> Chunk<P> {
 
     /// Ends one item; true if somebody waits, whom the caller must ring.
     fn finish(&self, index: u32, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) -> bool {
-        self.cell(index).finish(ticket, attempt.stage, attempt.failed, |failed| {
+        let counted = |failed| {
             if let Some(tally) = tally {
                 tally.ended(failed);
             }
-        })
+        };
+        self.cell(index).finish(ticket, attempt.stage, attempt.failed, counted, || overruled(tally))
     }
 
     /// Ends one item by itself, with the code of the user's left to the caller.
@@ -272,7 +273,7 @@ impl<P: Payload> AnyCell for Chunk<P> {
         let mut ring = |index| callbacks.extend(JobRef::of_any(Arc::clone(this), index).ring_threads(true));
         let mut last = 0;
         for (index, ticket, output) in row {
-            let waited = self.cell(index).finish(ticket, Stage::Bytes(output), false, |failed| recount(failed, tally));
+            let waited = finish_counted(self.cell(index), ticket, output, tally);
             if waited || self.state(index).is_failed() {
                 ring(index);
             }

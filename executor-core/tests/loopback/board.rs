@@ -58,7 +58,7 @@ pub(crate) struct Sent {
 }
 
 struct Entry {
-    parcel: Box<Parcel>,
+    parcel: Arc<Parcel>,
     job: u32,
     items: Vec<Item>,
     /// How many items have not ended.
@@ -74,7 +74,7 @@ pub(crate) enum Item {
 }
 
 impl Board {
-    pub(crate) fn put_in(&mut self, parcel: Box<Parcel>, job: u32, jobs: usize) {
+    pub(crate) fn put_in(&mut self, parcel: Arc<Parcel>, job: u32, jobs: usize) {
         self.last_place += 1;
         let place = self.last_place;
         parcel.set_place(place);
@@ -116,7 +116,7 @@ impl Board {
 
     /// Counts an item as ended; gives the parcel of which it was the last, to be dropped after the lock.
     #[must_use]
-    pub(crate) fn end_item(&mut self, spot: Spot) -> Option<Box<Parcel>> {
+    pub(crate) fn end_item(&mut self, spot: Spot) -> Option<Arc<Parcel>> {
         let entry = self.parcels.get_mut(&spot.0)?;
         entry.open -= 1;
         if entry.open > 0 {

@@ -148,7 +148,7 @@ impl Pool {
         mem::take(&mut board.room_wakers).into_values().collect()
     }
 
-    fn put_in(&self, parcel: Box<Parcel>, job: u32, room: Room<'_>) -> Result<(), (Box<Parcel>, JobError)> {
+    fn put_in(&self, parcel: Arc<Parcel>, job: u32, room: Room<'_>) -> Result<(), (Arc<Parcel>, JobError)> {
         let jobs = parcel.pending();
         let waker = if let Room::Notify(waker, ticket) = room { Some((ticket, waker.clone())) } else { None };
         let mut board = self.lock();
@@ -264,6 +264,12 @@ impl Tally for Landing<'_> {
             Was::Queue => board.waiting -= 1,
         }
         *(if failed { &mut board.failed } else { &mut board.finished }) += 1;
+    }
+
+    fn overruled(&self) {
+        let mut board = self.pool.lock();
+        board.finished -= 1;
+        board.failed += 1;
     }
 }
 

@@ -13,7 +13,7 @@ use executor_core::backend::{
 
 pub(crate) struct Shelf {
     id: PoolId,
-    parcels: Mutex<VecDeque<Box<Parcel>>>,
+    parcels: Mutex<VecDeque<Arc<Parcel>>>,
     /// What was accepted, as [`Task::jobs`] counts it.
     pub(crate) accepted: AtomicUsize,
     pub(crate) full: AtomicBool,
@@ -41,7 +41,7 @@ impl Shelf {
     }
 
     /// Takes the first parcel.
-    pub(crate) fn take(&self) -> Option<Box<Parcel>> {
+    pub(crate) fn take(&self) -> Option<Arc<Parcel>> {
         self.parcels.lock().unwrap().pop_front()
     }
 }

@@ -122,7 +122,7 @@ impl Dispatcher {
             let over = board.shutdown.is_some() && board.is_empty();
             let kills = over && board.shutdown == Some(Shutdown::Kill);
             let until = board.next_due();
-            board.asleep = true;
+            let may_sleep = self.pool.inbox.fall_asleep();
             drop(board);
             self.refuse(unsendable);
             if over && self.dismiss(kills) {
@@ -130,13 +130,14 @@ impl Dispatcher {
             }
             self.start_each(spares);
             self.flush();
-            let until = [until, self.next_look()].into_iter().flatten().min();
+            let at_once = (!may_sleep).then(Instant::now);
+            let until = [until, self.next_look(), at_once].into_iter().flatten().min();
             if let Err(error) = self.sleep(until) {
                 self.pool.break_down(&format!("the dispatcher cannot wait for its workers: {error}"));
                 self.fail_sent();
                 break;
             }
-            self.pool.lock().asleep = false;
+            self.pool.inbox.wake();
         }
     }
 

@@ -171,7 +171,7 @@ impl Dispatcher {
                 Landing::One(ending) => ending,
                 Landing::Row { claim, row } => {
                     landed += u64::from(row.items());
-                    let called = claim.arrive(&outputs[row.buffer], row.begin, &ends[row.ends], &Finished(pool));
+                    let called = claim.arrive(&outputs[row.buffer], row.begin, &ends[row.ends], &Arriving(pool));
                     called.into_iter().for_each(|callbacks| pool.callbacks.take(Some(callbacks)));
                     continue;
                 }
@@ -226,19 +226,6 @@ impl Dispatcher {
     }
 }
 
-/// Counts the ends of jobs that were counted as finished.
-struct Finished<'a>(&'a Pool);
-
-impl Tally for Finished<'_> {
-    fn begun(&self) {}
-
-    fn ended(&self, failed: bool) {
-        let mut board = self.0.lock();
-        board.finished -= u64::from(failed);
-        board.failed += u64::from(failed);
-    }
-}
-
 /// Counts the ends of jobs whose outcome has come.
 struct Arriving<'a>(&'a Pool);
 
@@ -253,5 +240,11 @@ impl Tally for Arriving<'_> {
         } else {
             board.finished += 1;
         }
+    }
+
+    fn overruled(&self) {
+        let mut board = self.0.lock();
+        board.finished -= 1;
+        board.failed += 1;
     }
 }

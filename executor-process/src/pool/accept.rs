@@ -4,9 +4,10 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Instant;
 
 use executor_core::backend::{Refused, Room, RoomTicket, Task, table};
-use executor_core::{JobError, Rejection};
+use executor_core::{JobError, Priority, Rejection};
 
 use super::Pool;
+use crate::bell::Ring;
 use crate::board::{Board, Denied};
 use crate::load::Load;
 
@@ -23,17 +24,33 @@ impl Pool {
             let name = parcel.entry().name().to_owned();
             return Err(Refused::new(Task::from_parcel(parcel), JobError::UnknownJob { name }));
         };
-        let jobs = parcel.pending() as u64;
+        // Before the lock, which the dispatcher needs too.
+        let load = Load::new(parcel, job);
+        let jobs = u64::from(load.open);
+        let is_normal = load.priority == Priority::Normal;
+        let load = match if is_normal { self.inbox.put(load) } else { Err(load) } {
+            Ok(sleeps) => {
+                if sleeps {
+                    self.bell.ring(Ring::Owner);
+                }
+                return Ok(());
+            }
+            Err(load) => load,
+        };
         // A callback must not wait for room, because others wait for it.
         let above_bound = self.callbacks.is_current();
         let mut board = self.lock();
         if board.admits(jobs, self.capacity, above_bound).is_err() {
             board = match self.wait_for_room(board, jobs, room) {
                 Ok(board) => board,
-                Err(denied) => return Err(Refused::new(Task::from_parcel(parcel), denied.into_error())),
+                Err(denied) => return Err(Refused::new(Task::from_parcel(load.parcel), denied.into_error())),
             };
         }
-        board.admit(Load::new(parcel, job));
+        if !is_normal {
+            // Loads of several priorities are put in order on the board.
+            self.close_inbox(&mut board);
+        }
+        board.admit(load);
         self.ring(board);
         Ok(())
     }

@@ -13,6 +13,7 @@ use crate::load::{Fate, Load};
 impl Pool {
     pub(crate) fn begin_shutdown(&self, mode: Shutdown) {
         let mut board = self.lock();
+        self.close_inbox(&mut board);
         let mode = board.shutdown.map_or(mode, |before| before.max(mode));
         board.shutdown = Some(mode);
         board.clearing += 1;
@@ -50,6 +51,7 @@ impl Pool {
     /// Fails every job that waits, and refuses those to come.
     pub(crate) fn break_down(&self, cause: &str) {
         let mut board = self.lock();
+        self.close_inbox(&mut board);
         board.broken.get_or_insert_with(|| cause.to_owned());
         board.clearing += 1;
         let loads = take_waiting(&mut board);

@@ -2,7 +2,8 @@
 //!
 //! # Who does what
 //!
-//! * A *submitter* encodes its job, puts it on the [`Board`], and rings the dispatcher if that sleeps.
+//! * A *submitter* encodes its job, leaves it in the [`Inbox`], or puts it on the [`Board`] where that has to be asked, and rings
+//!   the dispatcher if that sleeps.
 //! * The *dispatcher*, one thread, has the workers: it sends them what waits, takes in what they tell, and sees to those that
 //!   die. No code of the user's runs on it. See [`dispatch`](crate::dispatch).
 //! * Whoever *cancels* a job takes it back on the spot: from the queue, or, if it was sent and has not begun, from its worker's
@@ -24,7 +25,7 @@
 //!
 //! # Lock order
 //!
-//! One lock, that of the board. No code of the user's runs under it, and no system call but a ring.
+//! That of the board, and behind it that of the inbox. No code of the user's runs under them, and no system call but a ring.
 
 mod accept;
 mod control;
@@ -38,6 +39,7 @@ use executor_core::backend::{Capabilities, Force, PoolId};
 use crate::bell::{Bell, Ring};
 use crate::board::{Board, Desk};
 use crate::callbacks::CallbackThread;
+use crate::inbox::Inbox;
 use crate::output::OutputThread;
 
 /// What a pool is made of.
@@ -58,6 +60,7 @@ pub(crate) struct Pool {
     pub(crate) workers: usize,
     pub(crate) capacity: Option<usize>,
     board: Mutex<Board>,
+    pub(crate) inbox: Inbox,
     pub(crate) room: Condvar,
     pub(crate) ended: Condvar,
     /// Wakes the dispatcher.
@@ -80,6 +83,8 @@ impl Pool {
             workers,
             capacity,
             board: Mutex::new(Board::new(places)),
+            // A bound is kept by the board.
+            inbox: Inbox::new(capacity.is_none()),
             room: Condvar::new(),
             ended: Condvar::new(),
             bell,
@@ -104,14 +109,27 @@ impl Pool {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Board> {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
+        self.empty_inbox(&mut board);
+        board
+    }
+
+    fn empty_inbox(&self, board: &mut Board) {
+        for load in self.inbox.take() {
+            board.admit(load);
+        }
+    }
+
+    /// Has every submit come to the board from here on, which now says no, or minds the order.
+    fn close_inbox(&self, board: &mut Board) {
+        self.inbox.close();
+        self.empty_inbox(board);
     }
 
     /// Lets the lock go, and wakes the dispatcher if it sleeps.
-    pub(crate) fn ring(&self, mut board: MutexGuard<'_, Board>) {
-        let asleep = std::mem::replace(&mut board.asleep, false);
+    pub(crate) fn ring(&self, board: MutexGuard<'_, Board>) {
         drop(board);
-        if asleep {
+        if self.inbox.wake() {
             self.bell.ring(Ring::Owner);
         }
     }

@@ -156,7 +156,7 @@ impl ProcessBuilder {
         let number = SPAWNED.fetch_add(1, Ordering::Relaxed) + 1;
         let name = self.name.clone().unwrap_or_else(|| format!("process-{number}"));
         let taken = intake::take_in(job).map_err(|cause| SpawnError::Job { name: name.clone(), cause })?;
-        let (future, parcel): (JobFuture<J::Output>, Box<Parcel>) = taken;
+        let (future, parcel): (JobFuture<J::Output>, Arc<Parcel>) = taken;
         match self.start(name, number, &parcel) {
             Ok(handle) => Ok(Process::new(future, handle)),
             Err(error) => {

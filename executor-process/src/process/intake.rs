@@ -12,7 +12,7 @@ use crate::carrier;
 struct Intake {
     id: PoolId,
     control: Arc<dyn Control>,
-    parcel: Mutex<Option<Box<Parcel>>>,
+    parcel: Mutex<Option<Arc<Parcel>>>,
 }
 
 /// Encodes a job.
@@ -20,7 +20,7 @@ struct Intake {
 /// # Errors
 ///
 /// If it cannot be encoded.
-pub(super) fn take_in<J: Job>(job: J) -> Result<(JobFuture<J::Output>, Box<Parcel>), JobError> {
+pub(super) fn take_in<J: Job>(job: J) -> Result<(JobFuture<J::Output>, Arc<Parcel>), JobError> {
     let intake = Intake { id: PoolId::new(), control: Arc::new(Elsewhere), parcel: Mutex::new(None) };
     let mut future = intake.submit(job);
     let kept = intake.parcel.into_inner().unwrap_or_else(PoisonError::into_inner);
