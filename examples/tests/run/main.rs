@@ -90,6 +90,20 @@ fn process_tells_how_each_ended() {
     ran.says("children left: 0");
 }
 
+#[cfg(feature = "async")]
+#[test]
+fn ten_thousand_requests_are_made_five_hundred_at_once() {
+    let ran = run(env!("CARGO_BIN_EXE_ten_thousand"), &[]);
+    ran.succeeded();
+    let percentiles = ran.lines_after("       P50        P90        P99        MAX", 1)[0];
+    let times: Vec<f64> = percentiles.split(" ms").filter_map(|time| time.trim().parse().ok()).collect();
+    assert_eq!(times.len(), 4, "{ran:?}");
+    // No answer is there before the server sends it, after 20 ms.
+    assert!(times[0] >= 20.0 && times.is_sorted(), "{ran:?}");
+    assert!(ran.rest_of("10000 requests in ").ends_with(" a second"), "{ran:?}");
+    ran.says("the server had 500 of them at once, and never more");
+}
+
 #[cfg(feature = "in-process")]
 #[test]
 fn nested_waits_for_thousands_of_jobs_on_one_worker() {
