@@ -11,8 +11,8 @@
 //! ```
 //!
 //! A Blob is an argument or an output of a job like any other. Between threads it is shared as an [`Arc`](std::sync::Arc)
-//! is. On its way to a worker process it leaves its bytes where they are: what travels are two descriptors, beside the
-//! encoded job.
+//! is. On its way to a worker process or back it leaves its bytes where they are: what travels are two descriptors, beside
+//! the encoded job or output.
 //!
 //! # How it works
 //!
@@ -26,7 +26,7 @@
 //!
 //! Descriptors cannot be written into bytes. So whoever sends a message encodes it inside [`attach::collect`], sends
 //! the descriptors that this gives beside the bytes, and the other side decodes inside [`attach::supply`]. The backend
-//! `executor-process` does so for every job.
+//! `executor-process` does so for every job and output.
 //!
 //! # Guarantees
 //!

@@ -5,17 +5,15 @@ use std::sync::Arc;
 use executor_core::backend::{Attachments, Carrier};
 use executor_ipc::attach;
 
-/// In the owner of a pool: arguments are encoded where descriptors can be attached, and outputs decoded where they are
-/// found.
-pub(crate) static OWNER: &dyn Carrier = &Both;
+/// On both sides: what is encoded can attach descriptors, and what is decoded finds them.
+pub(crate) static DESCRIPTORS: &dyn Carrier = &Descriptors;
 
-/// In a worker: arguments are decoded where descriptors are found. Outputs have none beside them, so that they are plain
-/// bytes.
-pub(crate) static WORKER: &dyn Carrier = &Arguments;
+/// In a worker whose owner has little room for descriptors: arguments find theirs, and outputs are plain bytes.
+pub(crate) static ARGUMENTS: &dyn Carrier = &Arguments;
 
-struct Both;
+struct Descriptors;
 
-impl Carrier for Both {
+impl Carrier for Descriptors {
     fn collect(&self, encode: &mut dyn FnMut()) -> Option<Attachments> {
         let ((), attachments) = attach::collect(encode);
         (!attachments.is_empty()).then(|| Arc::new(attachments) as Attachments)
@@ -35,11 +33,11 @@ impl Carrier for Arguments {
     }
 
     fn supply(&self, attachments: &Attachments, decode: &mut dyn FnMut()) {
-        OWNER.supply(attachments, decode);
+        DESCRIPTORS.supply(attachments, decode);
     }
 }
 
-/// The descriptors that go with a job.
+/// The descriptors that go with a job or its output.
 pub(crate) fn descriptors(attachments: &Attachments) -> Option<&attach::Attachments> {
     attachments.downcast_ref()
 }

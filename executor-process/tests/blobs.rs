@@ -8,14 +8,14 @@ mod common;
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
+use common::blobs::{LEN, is_filled, mappings};
 use common::{THREADED_METHODS, descriptors, named, watched};
 use executor_core::{Executor, JobError, JobOptions, Retries, current, job};
 use executor_ipc::{ARENAS_MAX, Blob};
 use executor_testkit::{Gate, Log, Pass, Pen, eventually};
 
-const TESTS: [(&str, fn()); 12] = [
+const TESTS: [(&str, fn()); 11] = [
     ("a_large_blob_crosses_without_a_copy", a_large_blob_crosses_without_a_copy),
-    ("an_output_comes_back", an_output_comes_back),
     ("one_blob_goes_to_many_jobs", one_blob_goes_to_many_jobs),
     ("items_of_a_map_have_blobs", items_of_a_map_have_blobs),
     ("blobs_find_their_jobs_among_others", blobs_find_their_jobs_among_others),
@@ -39,25 +39,10 @@ fn main() {
     }
 }
 
-/// Long enough to be in an arena.
-const LEN: usize = 700_000;
-
 fn filled(len: usize, byte: u8) -> Blob {
     let blob = Blob::with_len(len, |bytes| bytes.fill(byte));
     assert!(blob.is_shared());
     blob
-}
-
-/// True if every byte is `byte`, found at the speed of memory.
-fn is_filled(blob: &Blob, byte: u8) -> bool {
-    let page = [byte; 4096];
-    blob.chunks(page.len()).all(|chunk| chunk == &page[..chunk.len()])
-}
-
-/// How often this process has mapped an arena.
-fn mappings() -> usize {
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    maps.lines().filter(|line| line.contains("executor-blob")).count()
 }
 
 /// True if a next Blob of [`LEN`] can be in this memory again. All that is kept is looked at.
@@ -70,16 +55,6 @@ fn is_free(place: *const u8) -> bool {
 #[job]
 fn look(blob: &Blob, byte: u8) -> (usize, bool, bool, usize) {
     (blob.len(), blob.is_shared(), is_filled(blob, byte), mappings())
-}
-
-#[job]
-fn back(blob: Blob) -> Blob {
-    blob
-}
-
-#[job]
-fn make(len: usize, byte: u8) -> Blob {
-    Blob::with_len(len, |bytes| bytes.fill(byte))
 }
 
 /// Blobs and plain bytes, all filled with this byte.
@@ -147,15 +122,6 @@ fn a_large_blob_crosses_without_a_copy() {
         let slice = blob.slice(99_000_000..);
         assert_eq!(pool.submit(look::job(slice, 3)).result().unwrap(), (1_000_000, true, true, 1));
         assert_eq!(pool.submit(look::job(blob.slice(..9), 3)).result().unwrap(), (9, false, true, 1));
-    }
-}
-
-fn an_output_comes_back() {
-    let pool = named("blob-back", 2).build().unwrap();
-    for len in [0, 10, LEN, 20_000_000] {
-        let blob = Blob::with_len(len, |bytes| bytes.fill(6));
-        assert_eq!(pool.submit(back::job(blob.clone())).result().unwrap(), blob);
-        assert_eq!(pool.submit(make::job(len, 6)).result().unwrap(), blob);
     }
 }
 

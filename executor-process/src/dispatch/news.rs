@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use executor_core::JobError;
 use executor_core::backend::{Arrived, JobRef, table};
+use executor_ipc::attach::Attachments;
 
 use super::outputs::{Output, Outputs};
+use crate::carrier;
 use crate::wire::{ErrorKind, Outcome, Payload, Place, Report, VERSION};
 
 /// What a worker told, in its order.
@@ -30,6 +32,8 @@ pub(crate) enum Ran {
     Output {
         bytes: Output,
         failed: bool,
+        /// What came beside the bytes, if anything did.
+        attachments: Option<Attachments>,
     },
     Panicked {
         message: String,
@@ -54,7 +58,7 @@ pub(crate) struct Death {
     pub(crate) how: executor_core::WorkerDeath,
 }
 
-/// Outputs of items in a row, none of which is a failure.
+/// Outputs of items in a row, none of which is a failure, or has anything beside its bytes.
 pub(crate) struct Row {
     pub(super) place: Place,
     pub(super) first: u16,
@@ -82,7 +86,7 @@ impl News {
             Report::Outcome {
                 place,
                 item,
-                outcome: Outcome::Output { failed: false, bytes: Payload::Borrowed(bytes) },
+                outcome: Outcome::Output { failed: false, bytes: Payload::Borrowed(bytes), attachments: None },
             } => {
                 return self.add_output(place, item, bytes);
             }
@@ -131,7 +135,9 @@ impl Told {
 impl Ran {
     fn of(outcome: Outcome<'_>, outputs: &mut Outputs) -> Ran {
         match outcome {
-            Outcome::Output { failed, bytes } => Ran::Output { bytes: outputs.add(bytes), failed },
+            Outcome::Output { failed, bytes, attachments } => {
+                Ran::Output { bytes: outputs.add(bytes), failed, attachments }
+            }
             Outcome::Panicked { message, location } => {
                 Ran::Panicked { message: message.into_owned(), location: location.map(|text| text.into_owned()) }
             }
@@ -145,7 +151,14 @@ impl Ran {
     pub(crate) fn into_arrived(self, job: &JobRef, outputs: &[Arc<Vec<u8>>]) -> Arrived {
         let name = || job.name().to_owned();
         Arrived::Failed(match self {
-            Ran::Output { bytes, failed } => return Arrived::Output { bytes: bytes.into_slice(outputs), failed },
+            Ran::Output { bytes, failed, attachments } => {
+                let bytes = bytes.into_slice(outputs);
+                let bytes = match attachments {
+                    Some(attachments) => bytes.with_attachments(carrier::DESCRIPTORS, Arc::new(attachments)),
+                    None => bytes,
+                };
+                return Arrived::Output { bytes, failed };
+            }
             Ran::Panicked { message, location } => JobError::panicked_elsewhere(name(), message, location),
             Ran::Error { kind: ErrorKind::Encode, what, cause } => JobError::Encode { what, cause: cause.into() },
             Ran::Error { kind: ErrorKind::Decode, what, cause } => JobError::Decode { what, cause: cause.into() },

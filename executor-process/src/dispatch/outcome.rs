@@ -128,7 +128,7 @@ impl Dispatcher {
                     for (item, &end) in (first..).zip(&ends[row.ends]) {
                         let bytes = Output::Shared { buffer: row.buffer, range: begin..end };
                         begin = end;
-                        let ended = board.end_sent(key, item, Ran::Output { bytes, failed: false });
+                        let ended = board.end_sent(key, item, Ran::Output { bytes, failed: false, attachments: None });
                         landings.extend(ended.map(Landing::One));
                     }
                 }

@@ -106,7 +106,7 @@ impl Control for Pool {
     }
 
     fn carrier(&self) -> Option<&'static dyn Carrier> {
-        Some(carrier::OWNER)
+        Some(carrier::DESCRIPTORS)
     }
 
     fn begun_elsewhere(&self, job: JobId, place: u64) -> bool {

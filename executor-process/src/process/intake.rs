@@ -92,7 +92,7 @@ impl Control for Elsewhere {
     }
 
     fn carrier(&self) -> Option<&'static dyn Carrier> {
-        Some(carrier::OWNER)
+        Some(carrier::DESCRIPTORS)
     }
 
     fn is_stopping(&self) -> bool {

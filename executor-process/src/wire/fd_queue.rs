@@ -11,9 +11,14 @@ use std::collections::VecDeque;
 use std::io::{self, IoSliceMut, Read};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 
 use executor_ipc::attach::{ATTACHMENTS_MAX, Attachments};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
+
+use crate::wire::FrameError;
+use crate::wire::error::malformed;
+use crate::wire::incoming::{Filled, Incoming, Then};
 
 /// The descriptors that were read, those of one write together.
 #[derive(Debug, Default)]
@@ -22,14 +27,51 @@ pub(crate) struct FdQueue {
 }
 
 impl FdQueue {
+    /// [Fills](Incoming::fill) from this socket, whose descriptors come in here.
+    ///
+    /// # Errors
+    ///
+    /// As [`Incoming::fill`].
+    pub(crate) fn fill(
+        &mut self,
+        incoming: &mut Incoming,
+        socket: &UnixStream,
+        bytes_max: usize,
+    ) -> io::Result<Filled> {
+        if incoming.is_inside_large() {
+            // No descriptors go with what is left of a large piece, and so it is read at the speed of memory.
+            incoming.fill(&mut &*socket, bytes_max)
+        } else {
+            let before = self.arrived.len();
+            let mut filled = incoming.fill(&mut self.reader(socket), bytes_max)?;
+            if filled.then == Then::Nothing && self.arrived.len() > before {
+                // A read that brings descriptors ends with the write that they came with, whatever is behind it.
+                filled.then = Then::More;
+            }
+            Ok(filled)
+        }
+    }
+
     /// A source of bytes over this socket, whose descriptors come in here.
-    pub(crate) fn reader<S: AsFd>(&mut self, socket: S) -> FdReader<'_, S> {
+    fn reader<S: AsFd>(&mut self, socket: S) -> FdReader<'_, S> {
         FdReader { socket, queue: self }
     }
 
-    /// Those of the next item that has any, which has `count`; `None` if none came at all. There are fewer if this process
-    /// has no room for more descriptors.
-    pub(crate) fn take(&mut self, count: usize) -> Option<Attachments> {
+    /// Those of the item of which a piece says how many it has. There are fewer if this process has no room for more
+    /// descriptors.
+    ///
+    /// # Errors
+    ///
+    /// If the piece says nothing, or none came at all.
+    pub(crate) fn of_piece(&mut self, piece: &[u8]) -> Result<Attachments, FrameError> {
+        let Some(count) = piece.first().filter(|&&count| piece.len() == 1 && count > 0) else {
+            return malformed("a number of descriptors is not one byte, or none");
+        };
+        self.take((*count).into()).map_or_else(|| malformed("it came without its descriptors"), Ok)
+    }
+
+    /// Those of the next item that has any, which has `count`; `None` if none came.
+    fn take(&mut self, count: usize) -> Option<Attachments> {
         let arrived = self.arrived.pop_front()?;
         Some(arrived.into_iter().take(count).collect())
     }

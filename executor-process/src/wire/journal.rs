@@ -10,7 +10,8 @@
 //! ```
 //!
 //! Everything is in words of eight bytes; a frame is filled up with zeros. The length of all is written after the frame
-//! that it takes in, so a worker that dies while it writes leaves what was there before.
+//! that it takes in, so a worker that dies while it writes leaves what was there before. An outcome with descriptors is not in
+//! the journal, since they cannot be, and is sent before anything else runs.
 
 use std::sync::Arc;
 

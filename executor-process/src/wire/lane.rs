@@ -18,13 +18,16 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
+use crate::wire::fd_room::{is_scarce, is_scarce_for};
 use crate::wire::incoming::{Filled, Then};
 use crate::wire::journal::frames;
 use crate::wire::order::{put_order, put_run, run_bytes};
 use crate::wire::outgoing::{Outgoing, Written, widen};
 use crate::wire::report::Reports;
 use crate::wire::window::Window;
-use crate::wire::{FrameError, Item, LaneError, Order, Page, Place, PushError, Report, Verdict, agreed_frame_bytes};
+use crate::wire::{
+    FrameError, Item, LaneError, Order, Outcome, Page, Place, PushError, Report, Verdict, agreed_frame_bytes,
+};
 
 /// How much one drain reads, so that a worker which never ceases to tell does not keep the others waiting.
 const DRAIN_BYTES: usize = 4 << 20;
@@ -116,6 +119,8 @@ pub(crate) struct SocketLane {
     frame_bytes_max: u64,
     /// The worker reads no more.
     closed: bool,
+    /// The worker was told to send plain bytes, because there is little room for descriptors here.
+    sparing: bool,
 }
 
 impl SocketLane {
@@ -136,6 +141,7 @@ impl SocketLane {
             reports: Reports::new(frame_bytes_max),
             frame_bytes_max,
             closed: false,
+            sparing: false,
         })
     }
 
@@ -143,6 +149,13 @@ impl SocketLane {
     fn tell(&mut self, sink: &mut dyn FnMut(Report<'_>)) -> Result<(), FrameError> {
         while let Some(report) = self.reports.next()? {
             if self.window.note(&report, &self.page)? {
+                if let Report::Outcome { outcome: Outcome::Output { attachments: Some(arrived), .. }, .. } = &report
+                    && !self.sparing
+                    && is_scarce_for(arrived)
+                {
+                    self.sparing = true;
+                    self.page.spare_descriptors(true);
+                }
                 sink(report);
             }
         }
@@ -191,6 +204,10 @@ impl Lane for SocketLane {
     }
 
     fn drain(&mut self, sink: &mut dyn FnMut(Report<'_>)) -> Result<Drained, LaneError> {
+        if self.sparing && !is_scarce(&self.socket) {
+            self.sparing = false;
+            self.page.spare_descriptors(false);
+        }
         let (mut left, mut dry) = (DRAIN_BYTES, false);
         loop {
             if let Err(error) = self.tell(sink) {
@@ -204,7 +221,8 @@ impl Lane for SocketLane {
             if left == 0 {
                 return Ok(Drained::More);
             }
-            match self.reports.incoming.fill(&mut self.socket, left) {
+            let Reports { incoming, descriptors, .. } = &mut self.reports;
+            match descriptors.fill(incoming, &self.socket, left) {
                 Ok(Filled { then: Then::End, .. }) => return Ok(Drained::Ended),
                 Ok(Filled { bytes, then }) => {
                     left = left.saturating_sub(bytes);

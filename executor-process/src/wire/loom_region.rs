@@ -6,8 +6,8 @@ use std::os::fd::OwnedFd;
 
 use crate::sync::atomic::AtomicU64;
 
-/// The three words at the front, and two slots, so that a model comes to use one again.
-pub(crate) const PAGE_WORDS: usize = 5;
+/// The four words at the front, and two slots, so that a model comes to use one again.
+pub(crate) const PAGE_WORDS: usize = 6;
 
 /// There is no journal: nobody reads it while somebody writes.
 pub(crate) const WORDS: usize = PAGE_WORDS;

@@ -17,7 +17,7 @@
 //!
 //! * [`place`] and [`head`]: what a frame begins with. [`piece`]: what its body is made of.
 //! * [`options`], [`order`] and [`report`]: the frames to the worker and those from it, as types.
-//! * [`incoming`] and [`outgoing`]: bytes to pieces, and pieces to bytes. [`fd_queue`]: the descriptors beside them.
+//! * [`incoming`] and [`outgoing`]: bytes to pieces, and pieces to bytes. [`fd_queue`] and [`fd_room`]: the descriptors beside them.
 //! * [`page`] with [`word`], [`region`] and [`verdict`]: the shared page, and what it tells of a worker that died.
 //! * [`journal`]: outcomes that were not sent yet, where a death does not reach them.
 //! * [`window`]: the frames that a worker has not passed. [`lane`]: the owner's end. [`port`]: the worker's end.
@@ -37,6 +37,7 @@ mod order;
 mod report;
 
 mod fd_queue;
+mod fd_room;
 mod incoming;
 mod outgoing;
 
@@ -63,7 +64,7 @@ mod loom;
 mod tests;
 
 /// The version of the frames and of the page. Whoever changes either raises it.
-pub(crate) const VERSION: u32 = 3;
+pub(crate) const VERSION: u32 = 4;
 
 /// How long the body of a frame may be, unless the pool says otherwise: 4 GiB, which holds the largest payloads that
 /// anybody sends in one piece, and is far below what a length of random bytes says.

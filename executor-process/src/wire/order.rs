@@ -277,12 +277,11 @@ impl Orders {
     /// Takes the descriptors that came before an argument.
     fn attached(&mut self, last: bool) -> Result<(), FrameError> {
         let is_in_place = !last && self.head.kind == Kind::Run && self.attachments.is_none();
-        let &[count] = &*self.incoming.piece() else { return malformed("a number of descriptors is not one byte") };
-        if !is_in_place || count == 0 {
+        if !is_in_place {
             return malformed("a number of descriptors is out of place");
         }
-        self.attachments = self.descriptors.take(count.into());
-        if self.attachments.is_some() { Ok(()) } else { malformed("it came without its descriptors") }
+        self.attachments = Some(self.descriptors.of_piece(&self.incoming.piece())?);
+        Ok(())
     }
 
     /// Takes an argument, which completes an order.

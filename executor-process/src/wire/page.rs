@@ -11,6 +11,7 @@
 //! | status | worker | the item that runs, or the last that ended ([`Activity`]) |
 //! | since | worker | when the item in the status began, if somebody wants to know |
 //! | stop | owner | the item that was asked to stop |
+//! | sparing | owner | 1 while it has little room for descriptors, so that outputs had better be plain bytes |
 //! | slot, [`SLOTS`] times | both | of frame `sequence`, `begun` items have begun, and those below `limit` may ([`SlotWord`]) |
 //!
 //! # States of a slot
@@ -94,14 +95,15 @@ use crate::wire::{Place, Verdict};
 
 // What the worker writes, what the owner writes, and the slots keep to cache lines of their own, of eight words each.
 #[cfg(not(executor_loom))]
-const LAYOUT: [usize; 4] = [0, 1, 8, 16];
+const LAYOUT: [usize; 5] = [0, 1, 8, 9, 16];
 #[cfg(executor_loom)]
-const LAYOUT: [usize; 4] = [0, 1, 2, 3];
+const LAYOUT: [usize; 5] = [0, 1, 2, 3, 4];
 
 const STATUS: usize = LAYOUT[0];
 const SINCE: usize = LAYOUT[1];
 const STOP: usize = LAYOUT[2];
-const FIRST_SLOT: usize = LAYOUT[3];
+const SPARING: usize = LAYOUT[3];
+const FIRST_SLOT: usize = LAYOUT[4];
 
 /// How many frames of a lane may be open at once: what is left of the page. A window of 512 jobs in flight was the widest
 /// that gained anything, and frames hold many.
@@ -209,6 +211,12 @@ impl Page {
         self.word(STOP).store(Activity::Running(place, item).pack(), Ordering::Release);
     }
 
+    /// Says whether outputs had better be plain bytes. One that is on its way, or whose job runs, may have descriptors yet.
+    pub(crate) fn spare_descriptors(&self, sparing: bool) {
+        // Relaxed: nothing else is read because of it.
+        self.word(SPARING).store(sparing.into(), Ordering::Relaxed);
+    }
+
     /// Asks the running item, and every later one, to stop.
     pub(crate) fn ask_stop_all(&self) {
         // Release pairs with the acquire of `stop_asked`.
@@ -249,6 +257,12 @@ impl Page {
 
 /// The worker's side.
 impl Page {
+    /// True if outputs had better be plain bytes.
+    pub(crate) fn spares_descriptors(&self) -> bool {
+        // Relaxed: nothing else is read because of it.
+        self.word(SPARING).load(Ordering::Relaxed) != 0
+    }
+
     /// Begins the next item of a frame, if it may. If not, the frame is passed: none of its items will begin any more.
     ///
     /// `since_ns` is the time by a clock that the owner reads too; 0 if nobody asks for it.

@@ -11,16 +11,22 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 
 use crate::wire::head::HEAD_BYTES;
 use crate::wire::incoming::Then;
 use crate::wire::order::Orders;
-use crate::wire::outgoing::{Outgoing, widen};
+use crate::wire::outgoing::{Outgoing, Written, widen};
 use crate::wire::report::{Outcome, done_head, put_progress, put_ready};
 use crate::wire::{ErrorKind, FRAME_BYTES_MIN, FrameError, Journal, Order, Place, Text, VERSION, agreed_frame_bytes};
 
 /// From so many bytes on the writer wants to be flushed: fewer calls than this saves cost nothing any more.
 const FLUSH_BYTES: usize = 64 << 10;
+
+/// How long the worker waits before it tries again to send descriptors, where the system has too many on their way. Nothing
+/// tells when some have arrived; owners take theirs within microseconds.
+const FULL_WAIT: Duration = Duration::from_millis(1);
 
 /// The two halves of a worker's end.
 ///
@@ -71,13 +77,7 @@ impl PortReader {
     /// Those of the socket.
     pub(crate) fn fill(&mut self) -> io::Result<bool> {
         let Orders { incoming, descriptors, .. } = &mut self.orders;
-        let filled = if incoming.is_inside_large() {
-            // No descriptors go with what is left of a large piece, and so it is read at the speed of memory.
-            incoming.fill(&mut &*self.socket, usize::MAX)
-        } else {
-            incoming.fill(&mut descriptors.reader(&*self.socket), usize::MAX)
-        };
-        match filled {
+        match descriptors.fill(incoming, &self.socket, usize::MAX) {
             Ok(filled) => Ok(filled.then != Then::End),
             // The owner died with reports unread.
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(false),
@@ -145,8 +145,14 @@ impl PortWriter {
             open.body_bytes += bytes;
             open.busy_ns = open.busy_ns.saturating_add(u32::try_from(busy_ns).unwrap_or(u32::MAX));
             let before = self.outgoing.buffer().len();
+            // No descriptor can be put into the journal, and so it is sent at once.
+            let is_kept = !outcome.has_attachments();
             outcome.put(&mut self.outgoing);
-            self.keep(place, item, bytes, busy_ns, before);
+            if is_kept {
+                self.keep(place, item, bytes, busy_ns, before);
+            } else {
+                self.is_unkept = true;
+            }
         }
     }
 
@@ -180,7 +186,10 @@ impl PortWriter {
     /// Those of the socket; that the owner is gone is one.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.close(false);
-        let _ = self.outgoing.write_to(self.socket.as_fd())?;
+        while self.outgoing.write_to(self.socket.as_fd())? == Written::Some {
+            // The socket blocks, so that it is not full: too many descriptors of this user are on their way.
+            thread::sleep(FULL_WAIT);
+        }
         self.journal.clear();
         self.is_unkept = false;
         Ok(())

@@ -13,11 +13,16 @@
 //! | 3 cannot encode, 4 cannot decode, 6 unknown job | two texts: what, cause |
 //! | 5 run limit passed | none |
 //!
+//! Before an output that has descriptors a piece of kind 7 says how many they are, and they come with it.
+//!
 //! What a job prints is not sent here: that has to survive the worker, and goes through pipes of its own.
 
 use std::borrow::Cow;
 
+use executor_ipc::attach::Attachments;
+
 use crate::wire::error::malformed;
+use crate::wire::fd_queue::FdQueue;
 use crate::wire::head::{FAILED, Head, Kind, PASSED};
 use crate::wire::incoming::{Incoming, Part};
 use crate::wire::options::take;
@@ -48,6 +53,8 @@ pub(crate) enum Outcome<'a> {
         failed: bool,
         /// The output, encoded.
         bytes: Payload<'a>,
+        /// What goes beside the bytes, or came beside them, if anything did.
+        attachments: Option<Attachments>,
     },
     /// It panicked.
     Panicked {
@@ -102,6 +109,8 @@ const ENCODE: u8 = 3;
 const DECODE: u8 = 4;
 const RUN_LIMIT: u8 = 5;
 const UNKNOWN_JOB: u8 = 6;
+/// How many descriptors go with the output that follows. They come with this piece.
+const ATTACHED: u8 = 7;
 
 impl ErrorKind {
     fn piece_kind(self) -> u8 {
@@ -117,16 +126,24 @@ impl Outcome<'_> {
     /// How much of the body of a frame it takes.
     #[inline]
     pub(crate) fn bytes(&self) -> u64 {
+        let piece = |bytes: usize| (prefix_bytes(bytes as u64) + bytes) as u64;
         let bytes = match self {
-            Outcome::Output { bytes, .. } => bytes.len(),
+            Outcome::Output { bytes, attachments: None, .. } => bytes.len(),
+            Outcome::Output { bytes, attachments: Some(_), .. } => return piece(1) + piece(bytes.len()),
             Outcome::Panicked { message, location } => texts_bytes(message, location.as_deref().unwrap_or_default()),
             Outcome::Error { what, cause, .. } => texts_bytes(what, cause),
             Outcome::RunLimit => 0,
         };
-        (prefix_bytes(bytes as u64) + bytes) as u64
+        piece(bytes)
     }
 
-    /// Appends it as a piece of a frame that was begun.
+    /// True if descriptors go beside it.
+    #[inline]
+    pub(crate) fn has_attachments(&self) -> bool {
+        matches!(self, Outcome::Output { attachments: Some(_), .. })
+    }
+
+    /// Appends it to a frame that was begun.
     #[inline]
     pub(crate) fn put(self, outgoing: &mut Outgoing) {
         let mut put = |kind, first: &str, second: &str| {
@@ -134,7 +151,12 @@ impl Outcome<'_> {
             put_texts(outgoing.buffer(), first, second);
         };
         match self {
-            Outcome::Output { failed, bytes } => {
+            Outcome::Output { failed, bytes, attachments } => {
+                if let Some(attachments) = attachments {
+                    outgoing.attach(&attachments);
+                    // There are no more than a byte can say.
+                    outgoing.put_piece(ATTACHED, Bytes::Copied(&[attachments.len() as u8]));
+                }
                 outgoing.put_piece(if failed { FAILED_OUTPUT } else { OUTPUT }, bytes.into());
             }
             Outcome::Panicked { message, location } => {
@@ -146,13 +168,14 @@ impl Outcome<'_> {
     }
 
     #[inline]
-    fn read(kind: u8, bytes: Payload<'_>) -> Result<Outcome<'_>, FrameError> {
+    fn read(kind: u8, bytes: Payload<'_>, attachments: Option<Attachments>) -> Result<Outcome<'_>, FrameError> {
         let error = |kind, bytes| {
             let (what, cause) = texts(bytes)?;
             Ok(Outcome::Error { kind, what, cause })
         };
         match kind {
-            OUTPUT | FAILED_OUTPUT => Ok(Outcome::Output { failed: kind == FAILED_OUTPUT, bytes }),
+            OUTPUT | FAILED_OUTPUT => Ok(Outcome::Output { failed: kind == FAILED_OUTPUT, bytes, attachments }),
+            _ if attachments.is_some() => malformed("only an output has descriptors"),
             PANICKED => {
                 let (message, location) = texts(bytes)?;
                 Ok(Outcome::Panicked { message, location: Some(location).filter(|location| !location.is_empty()) })
@@ -206,17 +229,28 @@ pub(crate) fn done_head(place: Place, first: u16, outcomes: u16, body_bytes: u64
 #[derive(Debug)]
 pub(crate) struct Reports {
     pub(crate) incoming: Incoming,
+    /// The descriptors of outputs that were read and not given out.
+    pub(crate) descriptors: FdQueue,
     /// The frame in which the last piece was.
     head: Head,
     /// How many outcomes of it have been given out.
     given: u16,
+    /// What came beside the output that comes next.
+    attachments: Option<Attachments>,
     /// True if its end is still to be told.
     ends: bool,
 }
 
 impl Reports {
     pub(crate) fn new(frame_bytes_max: u64) -> Self {
-        Reports { incoming: Incoming::new(frame_bytes_max), head: Head::of(Kind::Done), given: 0, ends: false }
+        Reports {
+            incoming: Incoming::new(frame_bytes_max),
+            descriptors: FdQueue::default(),
+            head: Head::of(Kind::Done),
+            given: 0,
+            attachments: None,
+            ends: false,
+        }
     }
 
     /// The next report; `None` if it has not been read yet. Behind an error nothing can be read.
@@ -242,6 +276,7 @@ impl Reports {
                         return Ok(Some(self.done()));
                     }
                 }
+                Part::Piece { kind: ATTACHED, last } => self.attached(last)?,
                 Part::Piece { kind, last } => {
                     return match self.head.kind {
                         Kind::Done => self.outcome(kind, last).map(Some),
@@ -277,6 +312,16 @@ impl Reports {
         if good { Ok(()) } else { malformed("its head is not that of a report") }
     }
 
+    /// Takes the descriptors that came before an output.
+    fn attached(&mut self, last: bool) -> Result<(), FrameError> {
+        let is_in_place = !last && self.head.kind == Kind::Done && self.attachments.is_none();
+        if !is_in_place {
+            return malformed("a number of descriptors is out of place");
+        }
+        self.attachments = Some(self.descriptors.of_piece(&self.incoming.piece())?);
+        Ok(())
+    }
+
     #[inline]
     fn outcome(&mut self, kind: u8, last: bool) -> Result<Report<'_>, FrameError> {
         // `check` has seen that the sum fits, and that there is an outcome at all.
@@ -286,7 +331,7 @@ impl Reports {
         let item = self.head.first as u16 + self.given;
         self.given += 1;
         self.ends = last;
-        let outcome = Outcome::read(kind, self.incoming.piece())?;
+        let outcome = Outcome::read(kind, self.incoming.piece(), self.attachments.take())?;
         Ok(Report::Outcome { place: self.head.place, item, outcome })
     }
 

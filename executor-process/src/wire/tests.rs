@@ -9,6 +9,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::wire::{Assigned, Order, Outcome, Report, Setup};
 
+mod attached;
 mod frames;
 mod hostile;
 mod lanes;
@@ -68,7 +69,7 @@ fn owned_order(order: Order<'_>) -> Order<'static> {
 
 fn owned_outcome(outcome: Outcome<'_>) -> Outcome<'static> {
     match outcome {
-        Outcome::Output { failed, bytes } => Outcome::Output { failed, bytes: own(bytes) },
+        Outcome::Output { failed, bytes, attachments } => Outcome::Output { failed, bytes: own(bytes), attachments },
         Outcome::Panicked { message, location } => {
             Outcome::Panicked { message: own_text(message), location: location.map(own_text) }
         }

@@ -19,6 +19,7 @@ use super::prints::{self, Prints};
 use super::station::Station;
 use super::{Role, WorkerStart};
 use crate::bell::Bell;
+use crate::carrier::descriptors;
 use crate::start::is_copy_of_program;
 use crate::sys;
 use crate::wire::{
@@ -209,7 +210,10 @@ impl Worker {
             Cow::Borrowed(&self.output[..])
         };
         let outcome = match ran {
-            Ok(returned) => Outcome::Output { failed: returned.failed, bytes: output },
+            Ok(Returned { failed, attachments, .. }) => {
+                let attachments = attachments.as_ref().and_then(descriptors).cloned();
+                Outcome::Output { failed, bytes: output, attachments }
+            }
             Err(error) => outcome_of(error),
         };
         let mut writer = self.station.writer();

@@ -79,7 +79,7 @@ impl Control for Station {
     fn stop_requested(&self, _: &JobRef) {}
 
     fn carrier(&self) -> Option<&'static dyn Carrier> {
-        Some(carrier::WORKER)
+        Some(if self.page.spares_descriptors() { carrier::ARGUMENTS } else { carrier::DESCRIPTORS })
     }
 
     fn progressed(&self, job: &JobRef, done: u64, total: u64) {

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each file of tests uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+pub(crate) mod blobs;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};

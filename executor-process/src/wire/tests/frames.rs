@@ -137,9 +137,9 @@ pub(super) fn some_reports(longest: usize) -> (Vec<u8>, Vec<Report<'static>>) {
         expected.push(Report::Ready { pid: std::process::id(), version: VERSION, digest: u128::MAX / 7, failure });
     }
     let outcomes = [
-        Outcome::Output { failed: false, bytes: body(9).into() },
-        Outcome::Output { failed: true, bytes: body(longest).into() },
-        Outcome::Output { failed: false, bytes: body(0).into() },
+        Outcome::Output { failed: false, bytes: body(9).into(), attachments: None },
+        Outcome::Output { failed: true, bytes: body(longest).into(), attachments: None },
+        Outcome::Output { failed: false, bytes: body(0).into(), attachments: None },
         Outcome::Panicked { message: "out of cheese".into(), location: Some("src/lib.rs:3:7".into()) },
         Outcome::Panicked { message: "x".repeat(longest).into(), location: None },
         Outcome::Error { kind: ErrorKind::Encode, what: "the output of `a`".into(), cause: "no".into() },
@@ -159,7 +159,7 @@ pub(super) fn some_reports(longest: usize) -> (Vec<u8>, Vec<Report<'static>>) {
     // Outcomes of one frame in two, with a word about the progress between them, and a frame of which nothing began.
     let place = Place { slot: 10, sequence: 0 };
     for item in [0, 1] {
-        let outcome = Outcome::Output { failed: false, bytes: body(16).into() };
+        let outcome = Outcome::Output { failed: false, bytes: body(16).into(), attachments: None };
         writer.outcome(place, item, outcome.clone(), 0);
         expected.push(Report::Outcome { place, item, outcome });
         expected.push(Report::Done { place, outcomes: 1, busy_ns: 0, passed: false });
@@ -236,7 +236,7 @@ fn outcomes_go_to_the_next_frame_when_one_is_full() {
     let limit = FRAME_BYTES_MIN;
     let (_, mut writer) = open_port(UnixStream::pair().unwrap().0, journal(), limit).unwrap();
     let place = Place { slot: 0, sequence: 1 };
-    let output = |bytes| Outcome::Output { failed: false, bytes: vec![1; bytes].into() };
+    let output = |bytes| Outcome::Output { failed: false, bytes: vec![1; bytes].into(), attachments: None };
     for item in 0..5 {
         writer.outcome(place, item, output(2000), 1);
     }

@@ -16,7 +16,7 @@ use crate::wire::{
 };
 
 /// The two ends of a lane.
-fn pair(limit: u64, small: bool) -> (SocketLane, PortReader, PortWriter, Arc<Page>) {
+pub(super) fn pair(limit: u64, small: bool) -> (SocketLane, PortReader, PortWriter, Arc<Page>) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let (region, file) = Region::create().unwrap();
     let page = Arc::new(Page::new(Region::map(file).unwrap()));
@@ -49,7 +49,12 @@ fn work(mut reader: PortReader, mut writer: PortWriter, page: &Page) {
                         let mut bytes = argument.into_owned();
                         bytes.reverse();
                         page.leave(place, item);
-                        writer.outcome(place, item, Outcome::Output { failed: false, bytes: bytes.into() }, 10);
+                        writer.outcome(
+                            place,
+                            item,
+                            Outcome::Output { failed: false, bytes: bytes.into(), attachments: None },
+                            10,
+                        );
                     }
                     if !may || item + 1 == items {
                         writer.passed(place);
@@ -74,7 +79,7 @@ fn work(mut reader: PortReader, mut writer: PortWriter, page: &Page) {
 }
 
 /// Sleeps as a dispatcher does, then flushes and drains.
-fn turn(lane: &mut SocketLane, sink: &mut dyn FnMut(Report<'_>)) -> Drained {
+pub(super) fn turn(lane: &mut SocketLane, sink: &mut dyn FnMut(Report<'_>)) -> Drained {
     let wanted = if lane.wants_write() { PollFlags::POLLIN | PollFlags::POLLOUT } else { PollFlags::POLLIN };
     let mut fds = [PollFd::new(lane.pollable_fd(), wanted)];
     assert!(poll(&mut fds, PollTimeout::from(60_000_u16)).unwrap() > 0, "the worker tells nothing any more");
@@ -83,13 +88,13 @@ fn turn(lane: &mut SocketLane, sink: &mut dyn FnMut(Report<'_>)) -> Drained {
 }
 
 /// All that a worker which is gone has told.
-fn drain_to_the_end(lane: &mut SocketLane) -> Vec<Report<'static>> {
+pub(super) fn drain_to_the_end(lane: &mut SocketLane) -> Vec<Report<'static>> {
     let mut told = Vec::new();
     while lane.drain(&mut |report| told.push(owned_report(report))).unwrap() != Drained::Ended {}
     told
 }
 
-fn item(bytes: &[u8]) -> Item<'_> {
+pub(super) fn item(bytes: &[u8]) -> Item<'_> {
     Item { argument: bytes.into(), options: None, attachments: None }
 }
 
@@ -116,7 +121,9 @@ fn every_job_has_its_own_answer() {
                         let mut expected = batch[usize::from(item)].clone();
                         expected.reverse();
                         assert_eq!(place, *expected_place);
-                        assert!(outcome == Outcome::Output { failed: false, bytes: expected.into() });
+                        assert!(
+                            outcome == Outcome::Output { failed: false, bytes: expected.into(), attachments: None }
+                        );
                         got += 1;
                     }
                     Report::Done { passed: true, .. } => passed += 1,
@@ -262,7 +269,7 @@ fn a_worker_that_is_cut_off_inside_a_frame_has_ended() {
     let place = lane.push_run(0, &[item(b"a")]).unwrap();
     assert!(page.begin(place, 0, 0));
     page.leave(place, 0);
-    writer.outcome(place, 0, Outcome::Output { failed: false, bytes: vec![1; 1000].into() }, 0);
+    writer.outcome(place, 0, Outcome::Output { failed: false, bytes: vec![1; 1000].into(), attachments: None }, 0);
     let bytes = writer.take_bytes();
     std::io::Write::write_all(&mut writer.socket(), &bytes[..700]).unwrap();
     drop(writer);
@@ -273,7 +280,7 @@ fn a_worker_that_is_cut_off_inside_a_frame_has_ended() {
 }
 
 /// The outcomes of a worker that is dead, which it had not sent.
-fn recovered(lane: &mut SocketLane) -> Vec<(Place, u16)> {
+pub(super) fn recovered(lane: &mut SocketLane) -> Vec<(Place, u16)> {
     let mut told = Vec::new();
     lane.recover(&mut |report| {
         if let Report::Outcome { place, item, .. } = report {
@@ -297,7 +304,12 @@ fn what_a_worker_kept_back_is_found_when_it_is_dead() {
             }
             assert!(page.begin(place, item, 0));
             page.leave(place, item);
-            writer.outcome(place, item, Outcome::Output { failed: false, bytes: vec![item as u8; 9].into() }, 0);
+            writer.outcome(
+                place,
+                item,
+                Outcome::Output { failed: false, bytes: vec![item as u8; 9].into(), attachments: None },
+                0,
+            );
             if item == 2 {
                 writer.passed(place);
             }
@@ -375,7 +387,7 @@ fn lie(tell: impl FnOnce(&mut PortWriter, Place)) -> LaneError {
 
 #[test]
 fn reports_that_cannot_be_are_refused() {
-    let output = || Outcome::Output { failed: false, bytes: vec![1].into() };
+    let output = || Outcome::Output { failed: false, bytes: vec![1].into(), attachments: None };
     let other = |place: Place| Place { sequence: place.sequence + 1, ..place };
     let lies: [LaneError; 6] = [
         lie(|writer, place| writer.outcome(place, 1, output(), 0)),
