@@ -21,7 +21,7 @@ use common::{METHODS, below, has_ended, method_of, watched};
 use executor_core::{Executor, Shutdown, job};
 use executor_process::{ProcessExecutor, StartMethod};
 use executor_testkit::eventually;
-use nix::sys::signal::{SigSet, Signal, killpg};
+use nix::sys::signal::{SigHandler, SigSet, Signal, killpg, signal};
 use nix::unistd::Pid;
 
 /// How many jobs run a program. One worker more has short jobs to run meanwhile.
@@ -31,8 +31,10 @@ fn main() {
     executor_process::init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["owner", method, "dies"] => own(method_of(method)),
-        ["owner", method, _] => decide(method_of(method)),
+        ["owner", method, end] => {
+            heed_interrupts();
+            if end == "dies" { own(method_of(method)) } else { decide(method_of(method)) }
+        }
         _ => {
             let _watched = watched();
             for method in METHODS {
@@ -57,6 +59,14 @@ fn work(runs_program: bool) -> String {
 
 fn pool(method: StartMethod) -> ProcessExecutor {
     ProcessExecutor::builder().workers(PROGRAMS + 1).start_method(method).build().unwrap()
+}
+
+/// Has the signal end this program, also where this test was started by a shell in the background, which has such programs
+/// ignore it.
+#[expect(unsafe_code, reason = "a handler could do anything; there is none")]
+fn heed_interrupts() {
+    // SAFETY: no code runs at the signal: the system ends the program.
+    unsafe { signal(Signal::SIGINT, SigHandler::SigDfl) }.unwrap();
 }
 
 /// A program that does nothing about the signal, which ends it.

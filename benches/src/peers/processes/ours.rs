@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use executor_core::{Executor, JobError, JobOptions, current, job};
+use executor_ipc::Blob;
 use executor_process::ProcessExecutor;
 
 use super::{Around, OURS, Payload, Processes, Start, Trips, busy_for, check_pattern, median_ms, now_nanos, pattern};
@@ -43,6 +44,12 @@ fn inc(n: u64) -> u64 {
 #[job]
 fn echo(bytes: Vec<u8>) -> Vec<u8> {
     bytes
+}
+
+/// Makes other bytes of the ones it gets, in shared memory.
+#[job]
+fn copy(bytes: Blob) -> Blob {
+    Blob::from(&bytes[..])
 }
 
 #[job]
@@ -147,8 +154,7 @@ impl Processes for Ours {
         })
     }
 
-    /// What is sent is a `Vec<u8>`. Bytes that are shared instead belong in `kept_ms`, where the target beside the mapping waits for
-    /// them.
+    /// What is sent is a `Vec<u8>`; and, where memory is kept, a `Blob`, of which the job makes another one.
     fn payload(&self, bytes: usize, times: usize) -> Outcome<Payload> {
         let pool = self.pool()?;
         let sent = pattern(bytes);
@@ -159,7 +165,11 @@ impl Processes for Ours {
             Ok(pool.submit(echo::job(bytes)).result()?)
         };
         check_pattern(&back()?, bytes)?;
-        Ok(Payload { fresh_ms: Some(median_ms(times, back)?), kept_ms: None })
+        let fresh_ms = median_ms(times, back)?;
+        let sent = pattern(bytes);
+        let shared = || check_pattern(&pool.submit(copy::job(Blob::from(&sent[..]))).result()?, bytes);
+        shared()?;
+        Ok(Payload { fresh_ms: Some(fresh_ms), kept_ms: Some(median_ms(times, shared)?) })
     }
 
     fn run_limit(&self, limit: Duration, times: usize) -> Outcome<Samples> {
