@@ -62,8 +62,15 @@ pub(crate) fn take(len: usize) -> Option<Arena> {
         drop(pool);
         return Some(arena);
     }
-    if pool.arenas >= ARENAS_MAX {
-        gone.extend(pool.forget_oldest_idle());
+    if pool.arenas >= ARENAS_MAX
+        && let Some(oldest) = pool.forget_oldest_idle()
+    {
+        if oldest.arena.bytes.len() == bytes.get() {
+            // It has become idle just now.
+            pool.arenas += 1;
+            return Some(oldest.arena);
+        }
+        gone.push(oldest);
     }
     if pool.arenas >= ARENAS_MAX {
         return None;
