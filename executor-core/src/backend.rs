@@ -9,6 +9,8 @@
 //!
 //! A task that is dropped without having run completes as [`JobError::Lost`], so that nobody hangs on a fault of a backend.
 
+pub mod pieces;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,10 +21,11 @@ use crate::stats::Stats;
 pub use crate::ageing::Ageing;
 pub use crate::carrier::{Attachments, Carrier};
 pub use crate::context::{Seat, SeatGuard, current_seat};
-pub use crate::guest::{Guests, Returned};
+pub use crate::guest::{Guests, Reception, Returned};
 pub use crate::initializer::Initializer;
 pub use crate::job_ref::{Claim, JobRef};
 pub use crate::parcel::{Arrived, Callbacks, Landed, Parcel, RunOptions, Slice};
+
 pub use crate::polled::Polled;
 pub use crate::registry::{Table, table};
 pub use crate::room::{Room, RoomTicket};

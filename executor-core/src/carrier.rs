@@ -12,8 +12,13 @@ pub type Attachments = Arc<dyn Any + Send + Sync>;
 /// around each encoding and decoding of arguments and outputs, on the thread that does so, keeps what was attached with the
 /// bytes as long as there may be another attempt, and hands it to the backend with them.
 pub trait Carrier: Send + Sync {
-    /// Calls `encode`, once, and gives what was attached meanwhile on this thread; `None` if nothing was.
-    fn collect(&self, encode: &mut dyn FnMut()) -> Option<Attachments>;
+    /// Begins a message: what this thread encodes from here on may be attached to it. One message may begin and end inside
+    /// another.
+    fn open(&self);
+
+    /// Ends the message that this thread began last, and gives what was attached to it; `None` if nothing was. Core calls
+    /// it for every message that it began, also where encoding panics.
+    fn close(&self) -> Option<Attachments>;
 
     /// Calls `decode`, once, which finds on this thread what came with its message.
     fn supply(&self, attachments: &Attachments, decode: &mut dyn FnMut());
@@ -26,9 +31,26 @@ pub(crate) fn collected<R>(
     encode: impl FnOnce() -> R,
 ) -> (R, Option<Attachments>) {
     let Some(carrier) = carrier else { return (encode(), None) };
-    let mut attachments = None;
-    let encoded = inside(|encode| attachments = carrier.collect(encode), encode);
-    (encoded, attachments)
+    carrier.open();
+    let message = Message(carrier);
+    let encoded = encode();
+    (encoded, message.close())
+}
+
+/// A message that was begun.
+struct Message(&'static dyn Carrier);
+
+impl Message {
+    #[inline]
+    fn close(self) -> Option<Attachments> {
+        std::mem::ManuallyDrop::new(self).0.close()
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        drop(self.0.close());
+    }
 }
 
 /// What came with a message, and who knows what it is.
@@ -42,15 +64,13 @@ pub(crate) struct Supply<'a> {
 #[inline]
 pub(crate) fn supplied<R>(supply: Option<Supply<'_>>, decode: impl FnOnce() -> R) -> R {
     match supply {
-        Some(Supply { carrier, attachments }) => inside(|decode| carrier.supply(attachments, decode), decode),
         None => decode(),
+        Some(Supply { carrier, attachments }) => {
+            let (mut decode, mut decoded) = (Some(decode), None);
+            carrier
+                .supply(attachments, &mut || decoded = decoded.take().or_else(|| decode.take().map(|decode| decode())));
+            // A carrier that does not call it supplies nothing.
+            decoded.or_else(|| decode.map(|decode| decode())).expect("it was called once, by the carrier or here")
+        }
     }
-}
-
-/// Has `work` called by `call`.
-fn inside<R>(call: impl FnOnce(&mut dyn FnMut()), work: impl FnOnce() -> R) -> R {
-    let (mut work, mut done) = (Some(work), None);
-    call(&mut || done = done.take().or_else(|| work.take().map(|work| work())));
-    // A carrier that does not call it carries nothing.
-    done.or_else(|| work.map(|work| work())).expect("it was called once, by the carrier or here")
 }

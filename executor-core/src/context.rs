@@ -84,16 +84,31 @@ pub fn current_seat<R>(f: impl FnOnce(Option<&Arc<Seat>>) -> R) -> R {
 /// Runs `f` as a part of `job`: inside, [`current`] speaks of it.
 #[inline]
 pub(crate) fn enter<R>(job: JobRef, f: impl FnOnce() -> R) -> R {
-    struct Leave(Option<JobRef>);
-    impl Drop for Leave {
-        #[inline]
-        fn drop(&mut self) {
-            let before = self.0.take();
-            let _ = RUNNING.try_with(|running| drop(running.replace(before)));
-        }
-    }
-    let _leave = Leave(RUNNING.with(|running| running.replace(Some(job))));
+    let _entered = Entered::new(job);
     f()
+}
+
+/// Until it is dropped, [`current`] speaks of one job, or of [one after another](turn_to) of a chunk.
+pub(crate) struct Entered {
+    before: Option<JobRef>,
+    /// The context is this thread's, so that it must not leave it.
+    not_send: PhantomData<*const ()>,
+}
+
+impl Entered {
+    #[inline]
+    pub(crate) fn new(job: JobRef) -> Self {
+        let before = RUNNING.with(|running| running.replace(Some(job)));
+        Entered { before, not_send: PhantomData }
+    }
+}
+
+impl Drop for Entered {
+    #[inline]
+    fn drop(&mut self) {
+        let before = self.before.take();
+        let _ = RUNNING.try_with(|running| drop(running.replace(before)));
+    }
 }
 
 /// The job that runs on this thread.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::backend::{Control, Tally};
 use crate::carrier::{Attachments, Carrier, Supply, collected, supplied};
 use crate::cell::{Finish, State, Ticket};
-use crate::context;
+use crate::context::{self, Entered};
 use crate::error::JobError;
 use crate::initializer::run_once;
 use crate::job::Job;
@@ -117,9 +117,24 @@ impl Guests {
     ///
     /// If there is no such item.
     pub fn run(&self, item: u32, arguments: &[u8], output: &mut Vec<u8>) -> Result<bool, JobError> {
-        self.run_by(item, arguments, output, Carriage::default()).map(|returned| returned.failed)
+        let returned = self.receive().run_by(item, arguments, output, Carriage::default());
+        returned.map(|returned| returned.failed)
     }
 
+    /// Makes the calling thread the one on which the jobs run, one after another.
+    #[must_use]
+    pub fn receive(&self) -> Reception {
+        Reception { batch: Arc::clone(&self.batch), _entered: Entered::new(self.job(0)) }
+    }
+}
+
+/// A thread on which [`Guests`] run. Until it is dropped, [`current`](crate::current) speaks of the latest of them there.
+pub struct Reception {
+    batch: Arc<Batch>,
+    _entered: Entered,
+}
+
+impl Reception {
     /// [`run`](Guests::run), with what came beside the arguments, and with what is to go beside the output, by the
     /// [carrier](Control::carrier) of the guests' control.
     ///
@@ -130,8 +145,9 @@ impl Guests {
     /// # Panics
     ///
     /// As [`run`](Guests::run).
-    pub fn run_carried(
-        &self,
+    #[inline]
+    pub fn run(
+        &mut self,
         item: u32,
         arguments: &[u8],
         arrived: Option<&Attachments>,
@@ -142,7 +158,7 @@ impl Guests {
     }
 
     fn run_by(
-        &self,
+        &mut self,
         item: u32,
         arguments: &[u8],
         output: &mut Vec<u8>,
@@ -157,7 +173,8 @@ impl Guests {
         if let Some(details) = record.details() {
             details.begin_attempt();
         }
-        let ran = context::enter(self.job(item), || (entry.run)(arguments, output, carriage));
+        context::turn_to(item);
+        let ran = (entry.run)(arguments, output, carriage);
         let ran = match record.details().and_then(|details| Some((details.deadline()?, details.options.run_limit?))) {
             Some((deadline, limit)) if Instant::now() >= deadline => {
                 output.truncate(before);
@@ -168,9 +185,15 @@ impl Guests {
         // What became of a guest is decided where it came from, so that its end here is never overruled. Those who wait
         // for it here got their handles from the job itself.
         if let Finish::Done { waited: true } = state.finish(!matches!(ran, Ok(Returned { failed: false, .. })), true) {
-            self.job(item).ring();
+            JobRef::new(Arc::clone(&self.batch), item).ring();
         }
         ran
+    }
+}
+
+impl fmt::Debug for Reception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reception").field("job", &self.batch.entry.name()).finish_non_exhaustive()
     }
 }
 

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::backend::pieces::first_piece;
 use crate::backend::{Retry, Tally};
 use crate::bells::Waiter;
 use crate::carrier::{Attachments, Carrier, Supply, supplied};
@@ -58,11 +59,11 @@ impl Parcel {
     pub(crate) fn of_many(
         cell: Arc<dyn AnyCell>,
         entry: &'static JobEntry,
-        bytes: Vec<u8>,
+        pieces: Vec<u8>,
         ends: Box<[usize]>,
         attached: Vec<(u32, Attachments)>,
     ) -> Self {
-        Parcel { cell, entry, arguments: Arguments::Many(bytes, ends), attached }
+        Parcel { cell, entry, arguments: Arguments::Many(pieces, ends), attached }
     }
 
     pub(crate) fn cell(&self) -> &Arc<dyn AnyCell> {
@@ -127,12 +128,22 @@ impl Parcel {
         match &self.arguments {
             Arguments::One(bytes) => bytes,
             Arguments::Large(bytes) => bytes,
-            Arguments::Many(bytes, ends) => {
-                let item = item as usize;
-                let begin = if item == 0 { 0 } else { ends[item - 1] };
-                &bytes[begin..ends[item]]
-            }
+            Arguments::Many(pieces, ends) => first_piece(&pieces[places(ends, item..item + 1)]),
         }
+    }
+
+    /// The encoded arguments of jobs in a row, as [pieces](crate::backend::pieces) of kind 0, in one. `None` if they are not
+    /// together, or something goes beside one of them. Those that could not be encoded have no piece.
+    ///
+    /// # Panics
+    ///
+    /// If there are no such items.
+    #[must_use]
+    pub fn pieces(&self, items: Range<u32>) -> Option<&[u8]> {
+        let Arguments::Many(pieces, ends) = &self.arguments else { return None };
+        let first_attached = self.attached.partition_point(|(item, _)| *item < items.start);
+        let has_attached = self.attached.get(first_attached).is_some_and(|(item, _)| *item < items.end);
+        (!has_attached).then(|| &pieces[places(ends, items)])
     }
 
     /// The arguments of a single job that are so many that they should not be copied.
@@ -208,6 +219,12 @@ impl Parcel {
     pub fn learn(&self, items: u32, took: Duration) {
         self.cell.learn(items, took);
     }
+}
+
+/// Where the pieces of these items are, if each ends where `ends` says.
+fn places(ends: &[usize], items: Range<u32>) -> Range<usize> {
+    let end = |items: u32| if items == 0 { 0 } else { ends[items as usize - 1] };
+    end(items.start)..end(items.end)
 }
 
 impl Drop for Parcel {

@@ -1,6 +1,7 @@
 //! [`RowClaim`]: jobs in a row that ran elsewhere, ended together.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::cell::{Cell, Stage, Ticket};
@@ -30,8 +31,7 @@ impl RowClaim {
         (self.first..).zip(tickets).filter_map(|(item, ticket)| Some((item, ticket?)))
     }
 
-    /// Ends the jobs, each with an encoded output that is no failure. The output of each ends in `buffer` where `ends` says, and
-    /// begins where that of the one before ends; that of the first begins at `begin`.
+    /// Ends the jobs, each with an encoded output that is no failure: that of each is where `parts` says in `buffer`.
     ///
     /// It does what [`Claim::arrive`](crate::backend::Claim::arrive) does, at a part of the cost. In return the caller has counted the
     /// jobs as finished before, and none of them may be tried again: they are of a map, or have no
@@ -40,14 +40,13 @@ impl RowClaim {
     ///
     /// # Panics
     ///
-    /// If `buffer` or `ends` is too short.
+    /// If `buffer` or `parts` is too short.
     #[must_use = "who waits must be told: `call`"]
-    pub fn arrive(mut self, buffer: &Arc<Vec<u8>>, begin: usize, ends: &[usize], tally: &dyn Tally) -> Vec<Callbacks> {
+    pub fn arrive(mut self, buffer: &Arc<Vec<u8>>, parts: &[Range<u32>], tally: &dyn Tally) -> Vec<Callbacks> {
         let first = self.first;
         let output = |item: u32| {
-            let number = (item - first) as usize;
-            let begin = if number == 0 { begin } else { ends[number - 1] };
-            Slice::new(Arc::clone(buffer), begin..ends[number])
+            let part = &parts[(item - first) as usize];
+            Slice::new(Arc::clone(buffer), part.start as usize..part.end as usize)
         };
         let parcel = Arc::clone(&self.parcel);
         let mut row = self.take().map(|(item, ticket)| (item, ticket, output(item)));

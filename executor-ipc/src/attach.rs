@@ -95,6 +95,10 @@ thread_local! {
     static IS_LEAVING: Cell<Leaving> = const { Cell::new(Leaving::Nowhere) };
     /// What is attached to the message that this thread encodes.
     static LEAVING: RefCell<Attachments> = const { RefCell::new(Attachments { descriptors: Vec::new() }) };
+    /// The messages around that one, the innermost last.
+    static OUTER: RefCell<Vec<(Leaving, Attachments)>> = const { RefCell::new(Vec::new()) };
+    /// How many there are. Nearly always there is none, and to look here costs nearly nothing.
+    static OUTER_MESSAGES: Cell<usize> = const { Cell::new(0) };
     /// What came with the message that this thread decodes.
     static ARRIVED: RefCell<Option<Attachments>> = const { RefCell::new(None) };
 }
@@ -105,9 +109,53 @@ thread_local! {
 ///
 /// As `encode`. What was attached is closed then.
 pub fn collect<R>(encode: impl FnOnce() -> R) -> (R, Attachments) {
-    let scope = LeavingScope::enter();
+    /// Ends the message also after a panic.
+    struct Message;
+    impl Drop for Message {
+        fn drop(&mut self) {
+            drop(close());
+        }
+    }
+    open();
+    let message = Message;
     let encoded = encode();
-    (encoded, scope.leave())
+    std::mem::forget(message);
+    (encoded, close())
+}
+
+/// Begins a message, as [`collect`] does, for a caller who cannot put what it encodes into a function. To be followed by one
+/// [`close`] on this thread, whatever happens in between.
+#[inline]
+pub fn open() {
+    let before = IS_LEAVING.replace(Leaving::Without);
+    if before != Leaving::Nowhere {
+        let attached = if before == Leaving::With { LEAVING.take() } else { Attachments::default() };
+        OUTER.with_borrow_mut(|outer| outer.push((before, attached)));
+        OUTER_MESSAGES.set(OUTER_MESSAGES.get() + 1);
+    }
+}
+
+/// Ends the message that this thread began last, and gives what was attached to it: nothing, if none was begun.
+#[inline]
+#[must_use = "descriptors that are dropped are closed"]
+pub fn close() -> Attachments {
+    let attached = if IS_LEAVING.get() == Leaving::With { LEAVING.take() } else { Attachments::default() };
+    if OUTER_MESSAGES.get() == 0 {
+        IS_LEAVING.set(Leaving::Nowhere);
+    } else {
+        go_on_outside();
+    }
+    attached
+}
+
+/// Goes on with the message around the one that has ended.
+#[cold]
+fn go_on_outside() {
+    if let Some((before, attached)) = OUTER.with_borrow_mut(Vec::pop) {
+        OUTER_MESSAGES.set(OUTER_MESSAGES.get() - 1);
+        LEAVING.set(attached);
+        IS_LEAVING.set(before);
+    }
 }
 
 /// Calls `decode`, which finds the descriptors of its message.
@@ -118,36 +166,6 @@ pub fn collect<R>(encode: impl FnOnce() -> R) -> (R, Attachments) {
 pub fn supply<R>(attachments: Attachments, decode: impl FnOnce() -> R) -> R {
     let _scope = ArrivedScope { before: ARRIVED.replace(Some(attachments)) };
     decode()
-}
-
-/// Puts back what was there before, also after a panic.
-struct LeavingScope {
-    before: Leaving,
-    /// What was attached to the message around this one.
-    attached_before: Option<Attachments>,
-}
-
-impl LeavingScope {
-    #[inline]
-    fn enter() -> LeavingScope {
-        let before = IS_LEAVING.replace(Leaving::Without);
-        LeavingScope { before, attached_before: (before == Leaving::With).then(|| LEAVING.take()) }
-    }
-
-    #[inline]
-    fn leave(self) -> Attachments {
-        if IS_LEAVING.get() == Leaving::With { LEAVING.take() } else { Attachments::default() }
-    }
-}
-
-impl Drop for LeavingScope {
-    #[inline]
-    fn drop(&mut self) {
-        let inside = IS_LEAVING.replace(self.before);
-        if inside == Leaving::With || self.attached_before.is_some() {
-            LEAVING.replace(self.attached_before.take().unwrap_or_default());
-        }
-    }
 }
 
 /// Puts back what was there before, also after a panic.
@@ -256,6 +274,12 @@ mod tests {
         });
         assert_eq!(attachments.len(), 1);
         assert!(Arc::ptr_eq(&attachments.descriptors[0], &outer));
+    }
+
+    #[test]
+    fn an_end_without_a_beginning_gives_nothing() {
+        assert!(close().is_empty());
+        assert_eq!(attach(&descriptor()), None);
     }
 
     #[test]

@@ -14,8 +14,12 @@ pub(crate) static ARGUMENTS: &dyn Carrier = &Arguments;
 struct Descriptors;
 
 impl Carrier for Descriptors {
-    fn collect(&self, encode: &mut dyn FnMut()) -> Option<Attachments> {
-        let ((), attachments) = attach::collect(encode);
+    fn open(&self) {
+        attach::open();
+    }
+
+    fn close(&self) -> Option<Attachments> {
+        let attachments = attach::close();
         (!attachments.is_empty()).then(|| Arc::new(attachments) as Attachments)
     }
 
@@ -27,8 +31,9 @@ impl Carrier for Descriptors {
 struct Arguments;
 
 impl Carrier for Arguments {
-    fn collect(&self, encode: &mut dyn FnMut()) -> Option<Attachments> {
-        encode();
+    fn open(&self) {}
+
+    fn close(&self) -> Option<Attachments> {
         None
     }
 

@@ -51,12 +51,21 @@ pub fn encode_into<T: Serialize + ?Sized>(value: &T, buffer: &mut Vec<u8>) -> Re
 /// Where postcard puts its bytes.
 struct Output<'a>(&'a mut Vec<u8>);
 
+/// The longest number.
+const SMALL_BYTES: usize = 10;
+
 impl postcard::ser_flavors::Flavor for Output<'_> {
     type Output = ();
 
     #[inline]
     fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(data);
+        if data.len() <= SMALL_BYTES {
+            // A number has just been written byte by byte, and a read of several at once would wait for all of them.
+            self.0.reserve(SMALL_BYTES);
+            data.iter().for_each(|&byte| self.0.push(byte));
+        } else {
+            self.0.extend_from_slice(data);
+        }
         Ok(())
     }
 

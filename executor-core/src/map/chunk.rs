@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::backend::Control;
+use crate::backend::pieces::put_piece;
 use crate::carrier::collected;
 use crate::cell::{Cell, Stage, State, Ticket, Withdraw};
 use crate::context;
@@ -72,11 +73,12 @@ impl<P: Payload> Chunk<P> {
         let cells = (0..jobs.len()).map(|_| Cell::sealed()).collect();
         let carrier = control.carrier();
         let chunk = Chunk::of_cells(cells, priority, control, pace);
-        let (mut bytes, mut attached) = (Vec::new(), Vec::new());
+        let (mut pieces, mut attached) = (Vec::new(), Vec::new());
         let ends = (0..)
             .zip(jobs)
             .map(|(index, job)| {
-                let (encoded, attachments) = collected(carrier, || job.encode_into(&mut bytes));
+                let (encoded, attachments) =
+                    collected(carrier, || put_piece(&mut pieces, |bytes| job.encode_into(bytes)));
                 drop_quietly(job);
                 if encoded.is_ok() {
                     attached.extend(attachments.map(|attachments| (index, attachments)));
@@ -86,10 +88,10 @@ impl<P: Payload> Chunk<P> {
                 {
                     drop(AnyCell::fail(Arc::clone(&chunk), index, ticket, error, None));
                 }
-                bytes.len()
+                pieces.len()
             })
             .collect();
-        let parcel = Parcel::of_many(Arc::clone(&chunk) as Arc<dyn AnyCell>, entry, bytes, ends, attached);
+        let parcel = Parcel::of_many(Arc::clone(&chunk) as Arc<dyn AnyCell>, entry, pieces, ends, attached);
         ((!chunk.is_ended()).then(|| Task::parcel(parcel)), chunk)
     }
 

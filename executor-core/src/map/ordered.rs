@@ -27,7 +27,7 @@ use super::stretch::Stretch;
 const CHUNKS: usize = 4;
 
 /// The largest window that is chosen without the user's word, in items.
-const WINDOW_MAX: usize = 4096;
+const WINDOW_MAX: usize = 16384;
 
 /// The results of the jobs of a map, in the order of its input. Made by [`Executor::map`](crate::Executor::map).
 ///

@@ -11,7 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::shelf::{Shelf, run, run_by};
 
 thread_local! {
-    static LEAVING: RefCell<Option<Vec<Arc<str>>>> = const { RefCell::new(None) };
+    /// One for each message that was begun, the innermost last.
+    static LEAVING: RefCell<Vec<Vec<Arc<str>>>> = const { RefCell::new(Vec::new()) };
     static ARRIVED: RefCell<Option<Vec<Arc<str>>>> = const { RefCell::new(None) };
 }
 
@@ -21,10 +22,12 @@ struct Notes;
 static NOTES: &dyn Carrier = &Notes;
 
 impl Carrier for Notes {
-    fn collect(&self, encode: &mut dyn FnMut()) -> Option<Attachments> {
-        let before = LEAVING.replace(Some(Vec::new()));
-        encode();
-        let notes = LEAVING.replace(before).unwrap();
+    fn open(&self) {
+        LEAVING.with_borrow_mut(|messages| messages.push(Vec::new()));
+    }
+
+    fn close(&self) -> Option<Attachments> {
+        let notes = LEAVING.with_borrow_mut(|messages| messages.pop()).expect("a message was begun");
         (!notes.is_empty()).then(|| Arc::new(notes) as Attachments)
     }
 
@@ -49,7 +52,7 @@ impl Note {
 impl Serialize for Note {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let number = LEAVING.with_borrow_mut(|leaving| {
-            let notes = leaving.as_mut()?;
+            let notes = leaving.last_mut()?;
             notes.push(Arc::clone(&self.0));
             Some(notes.len() as u32 - 1)
         });
@@ -69,7 +72,7 @@ impl<'de> Deserialize<'de> for Note {
 #[job]
 fn sign(note: Note, name: &str) -> Note {
     // The job itself is outside: nothing is attached, and nothing found.
-    assert!(LEAVING.with_borrow(Option::is_none) && ARRIVED.with_borrow(Option::is_none));
+    assert!(LEAVING.with_borrow(Vec::is_empty) && ARRIVED.with_borrow(Option::is_none));
     Note::new(&format!("{} {name}", note.0))
 }
 

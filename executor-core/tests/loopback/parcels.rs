@@ -296,11 +296,11 @@ impl Tally for Recount {
     }
 }
 
-/// Numbers one behind the other, as the codec has them, and where each ends.
-fn encoded(numbers: impl IntoIterator<Item = u8>) -> (Arc<Vec<u8>>, Vec<usize>) {
+/// Numbers one behind the other, as the codec has them, and where each is.
+fn encoded(numbers: impl IntoIterator<Item = u8>) -> (Arc<Vec<u8>>, Vec<Range<u32>>) {
     let bytes: Vec<u8> = numbers.into_iter().inspect(|number| assert!(*number < 0x80)).collect();
-    let ends = (1..=bytes.len()).collect();
-    (Arc::new(bytes), ends)
+    let parts = (0..bytes.len() as u32).map(|at| at..at + 1).collect();
+    (Arc::new(bytes), parts)
 }
 
 #[test]
@@ -314,9 +314,9 @@ fn a_row_of_outputs_ends_its_jobs() {
     for parcel in parcels.drain(..) {
         let row = parcel.claim_row(0, parcel.items());
         assert!((0..parcel.items()).all(|item| parcel.job(item).claim().is_none()), "the row has them");
-        let (buffer, ends) = encoded((0..parcel.items()).map(|item| expected.len() as u8 + item as u8 + 1));
+        let (buffer, parts) = encoded((0..parcel.items()).map(|item| expected.len() as u8 + item as u8 + 1));
         expected.extend(buffer.iter().map(|&byte| u64::from(byte)));
-        assert!(row.arrive(&buffer, 0, &ends, &Recount::default()).is_empty());
+        assert!(row.arrive(&buffer, &parts, &Recount::default()).is_empty());
     }
     while expected.len() < 3 {
         // A map sends its later items once it has room.
@@ -324,9 +324,9 @@ fn a_row_of_outputs_ends_its_jobs() {
         assert_eq!(value, expected.remove(0));
         let Some(parcel) = shelf.take() else { break };
         let row = parcel.claim_row(0, parcel.items());
-        let (buffer, ends) = encoded((0..parcel.items()).map(|item| 100 + item as u8));
+        let (buffer, parts) = encoded((0..parcel.items()).map(|item| 100 + item as u8));
         expected.extend(buffer.iter().map(|&byte| u64::from(byte)));
-        drop(row.arrive(&buffer, 0, &ends, &Recount::default()));
+        drop(row.arrive(&buffer, &parts, &Recount::default()));
     }
     for value in expected {
         assert_eq!(map.next().unwrap().unwrap(), value);
@@ -334,8 +334,8 @@ fn a_row_of_outputs_ends_its_jobs() {
     let called = called(&futures[0].handle());
     let row = one.claim_row(0, 1);
     assert_eq!(futures[0].state(), JobState::Running);
-    let (buffer, ends) = encoded([99, 70]);
-    let callbacks = row.arrive(&buffer, 1, &ends[1..], &Recount::default());
+    let (buffer, parts) = encoded([99, 70]);
+    let callbacks = row.arrive(&buffer, &parts[1..], &Recount::default());
     assert_eq!(futures[0].state(), JobState::Finished);
     assert!(called.try_recv().is_err(), "callbacks are left to the backend");
     callbacks.into_iter().for_each(Callbacks::call);
@@ -350,8 +350,8 @@ fn a_row_leaves_alone_what_others_have_ended() {
     let parcel = shelf.take().unwrap();
     assert!(parcel.job(0).withdraw(|| {}));
     let row = parcel.claim_row(0, 1);
-    let (buffer, ends) = encoded([5]);
-    assert!(row.arrive(&buffer, 0, &ends, &Recount::default()).is_empty());
+    let (buffer, parts) = encoded([5]);
+    assert!(row.arrive(&buffer, &parts, &Recount::default()).is_empty());
     assert!(matches!(cancelled.result(), Err(JobError::Cancelled)));
 }
 
@@ -362,9 +362,9 @@ fn a_job_that_is_killed_in_the_last_moment_is_counted_anew() {
     let parcel = shelf.take().unwrap();
     let row = parcel.claim_row(0, 1);
     assert!(parcel.job(0).decide_kill());
-    let (buffer, ends) = encoded([5]);
+    let (buffer, parts) = encoded([5]);
     let recount = Recount::default();
-    drop(row.arrive(&buffer, 0, &ends, &recount));
+    drop(row.arrive(&buffer, &parts, &recount));
     assert_eq!(recount.0.get(), 1);
     assert!(matches!(future.result(), Err(JobError::Killed)));
 }

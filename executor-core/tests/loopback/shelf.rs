@@ -60,7 +60,7 @@ pub(crate) fn run_by(carrier: Option<&'static dyn Carrier>, parcel: &Parcel) -> 
     let ran: Vec<_> = pending
         .map(|item| {
             let begin = outputs.len();
-            let ran = guests.run_carried(item, parcel.arguments(item), parcel.attachments(item), &mut outputs);
+            let ran = guests.receive().run(item, parcel.arguments(item), parcel.attachments(item), &mut outputs);
             assert!(ran.is_ok() || outputs.len() == begin, "a job without an output leaves no bytes");
             (item, begin..outputs.len(), ran)
         })
@@ -88,7 +88,7 @@ pub(crate) fn attempt(carrier: &'static dyn Carrier, parcel: &Parcel, claim: Opt
     let id = parcel.job(0).id().as_u64();
     let guests = Guests::new(parcel.entry(), 1, id, parcel.options(), Arc::new(Afar { carrier: Some(carrier) }));
     let mut output = Vec::new();
-    let ran = guests.run_carried(0, parcel.arguments(0), parcel.attachments(0), &mut output).unwrap();
+    let ran = guests.receive().run(0, parcel.arguments(0), parcel.attachments(0), &mut output).unwrap();
     let mut bytes = Slice::from(output);
     if let Some(attachments) = ran.attachments {
         bytes = bytes.with_attachments(carrier, attachments);

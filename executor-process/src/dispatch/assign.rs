@@ -12,7 +12,7 @@ use super::member::Member;
 use crate::board::{Board, Desk, Frame};
 use crate::carrier::descriptors;
 use crate::load::{Key, Load};
-use crate::wire::{ITEMS_MAX, Item, Lane, PushError};
+use crate::wire::{ITEMS_MAX, Item, Lane, PushError, Row};
 
 impl Dispatcher {
     /// Hands out what waits, as far as there is room; true if something could not be sent and must be ended.
@@ -137,6 +137,10 @@ fn push(lane: &mut impl Lane, load: &Load, items: Range<u32>) -> Result<crate::w
     let mut options = load.options.as_deref().cloned().unwrap_or_default();
     options.id = Some(first.id().as_u64());
     options.stop = first.stop_requested();
+    if let Some(pieces) = parcel.pieces(items.clone()) {
+        // No more items are taken at once than a frame can have.
+        return lane.push_row(Row { job: load.job, items: items.len() as u16, pieces, options: &options });
+    }
     let argument = |number| match parcel.large_arguments() {
         Some(shared) => shared.into(),
         None => parcel.arguments(number).into(),

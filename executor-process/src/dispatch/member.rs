@@ -17,10 +17,10 @@ use crate::wire::{Activity, Flushed, Lane, Order, Page, Place, SocketLane};
 
 /// How much work a worker has ahead: long enough that a turn of the dispatcher fits in, short enough that what an idle
 /// worker must take back is little.
-const AHEAD_NS: u64 = 200_000;
+const AHEAD_NS: u64 = 1_000_000;
 
 /// The most items ahead, and the fewest.
-const WINDOW_MAX: u32 = 4096;
+const WINDOW_MAX: u32 = 16384;
 const WINDOW_MIN: u32 = 2;
 
 /// After so long without news from a worker its job counts as long. A worker keeps its outcomes back for 1 ms at most.

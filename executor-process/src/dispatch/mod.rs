@@ -50,8 +50,7 @@ use member::Member;
 use pipes::Capture;
 
 pub(crate) use death::death_of;
-pub(crate) use news::{Death, Ran, Told};
-pub(crate) use outputs::Outputs;
+pub(crate) use news::{Death, News, Ran, Told};
 
 const BELL: u64 = 0;
 const STARTER: u64 = 1;

@@ -9,11 +9,11 @@ use executor_ipc::attach::Attachments;
 
 use super::outputs::{Output, Outputs};
 use crate::carrier;
-use crate::wire::{ErrorKind, Outcome, Payload, Place, Report, VERSION};
+use crate::wire::{ErrorKind, Outcome, Place, Report, VERSION};
 
 /// What a worker told, in its order.
 #[derive(Default)]
-pub(super) struct News {
+pub(crate) struct News {
     told: Vec<Told>,
     outputs: Outputs,
 }
@@ -62,61 +62,38 @@ pub(crate) struct Death {
 pub(crate) struct Row {
     pub(super) place: Place,
     pub(super) first: u16,
-    /// The buffer that they share, and where the first of them begins in it.
+    /// The buffer that they share.
     pub(super) buffer: usize,
-    pub(super) begin: usize,
-    /// Which of the [ends](Outputs::ends) are theirs.
-    pub(super) ends: Range<usize>,
+    /// Which of the [parts](Outputs::into_parts) are theirs.
+    pub(super) parts: Range<usize>,
 }
 
 impl Row {
     pub(super) fn items(&self) -> u16 {
-        self.ends.len() as u16
+        self.parts.len() as u16
     }
 
     pub(super) fn has(&self, place: Place, item: u16) -> bool {
         self.place == place && item.checked_sub(self.first).is_some_and(|number| number < self.items())
     }
+
+    /// What came of each.
+    pub(crate) fn outcomes(&self, parts: &[Range<u32>]) -> impl Iterator<Item = Ran> {
+        let output = |part: &Range<u32>| Output::Shared { buffer: self.buffer, range: wide(part) };
+        let parts = &parts[self.parts.clone()];
+        parts.iter().map(move |part| Ran::Output { bytes: output(part), failed: false, attachments: None })
+    }
+}
+
+fn wide(part: &Range<u32>) -> Range<usize> {
+    part.start as usize..part.end as usize
 }
 
 impl News {
-    pub(super) fn add(&mut self, report: Report<'_>) {
+    pub(crate) fn add(&mut self, report: Report<'_>) {
         let told = match report {
             // Nearly all that is ever told.
-            Report::Outcome {
-                place,
-                item,
-                outcome: Outcome::Output { failed: false, bytes: Payload::Borrowed(bytes), attachments: None },
-            } => {
-                return self.add_output(place, item, bytes);
-            }
-            report => Told::of(report, &mut self.outputs),
-        };
-        self.told.push(told);
-    }
-
-    fn add_output(&mut self, place: Place, item: u16, bytes: &[u8]) {
-        let (buffer, range) = self.outputs.put(bytes);
-        let end = self.outputs.put_end(range.end);
-        if let Some(Told::Row(row)) = self.told.last_mut()
-            && (row.place, row.buffer) == (place, buffer)
-            && row.first.checked_add(row.items()) == Some(item)
-        {
-            row.ends.end = end + 1;
-        } else {
-            self.told.push(Told::Row(Row { place, first: item, buffer, begin: range.start, ends: end..end + 1 }));
-        }
-    }
-
-    /// What was told, and the outputs that it names.
-    pub(super) fn into_parts(self) -> (Vec<Told>, Outputs) {
-        (self.told, self.outputs)
-    }
-}
-
-impl Told {
-    pub(crate) fn of(report: Report<'_>, outputs: &mut Outputs) -> Told {
-        match report {
+            Report::Outputs { place, first, pieces, parts } => return self.add_row(place, first, pieces, parts),
             Report::Ready { version, digest, failure, .. } => {
                 let same = version == VERSION && digest == u128::from(table().digest());
                 let replaced = "the executable was replaced while the program runs; start the program anew";
@@ -124,11 +101,27 @@ impl Told {
                 Told::Ready { failure: failure.or_else(|| (!same).then(|| replaced.to_owned())) }
             }
             Report::Outcome { place, item, outcome } => {
-                Told::Outcome { place, item, outcome: Ran::of(outcome, outputs) }
+                Told::Outcome { place, item, outcome: Ran::of(outcome, &mut self.outputs) }
             }
             Report::Done { outcomes, busy_ns, passed, .. } => Told::Done { outcomes, busy_ns, passed },
             Report::Progress { place, item, done, total } => Told::Progress { place, item, done, total },
+        };
+        self.told.push(told);
+    }
+
+    fn add_row(&mut self, place: Place, mut first: u16, pieces: &[u8], mut parts: &[Range<u32>]) {
+        while !parts.is_empty() {
+            let (buffer, put) = self.outputs.put_row(pieces, parts);
+            parts = &parts[put.len()..];
+            let row = Row { place, first, buffer, parts: put };
+            first += row.items();
+            self.told.push(Told::Row(row));
         }
+    }
+
+    /// What was told, in its order, and the bytes of it.
+    pub(crate) fn into_parts(self) -> (Vec<Told>, Outputs) {
+        (self.told, self.outputs)
     }
 }
 

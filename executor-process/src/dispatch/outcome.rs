@@ -1,5 +1,6 @@
 //! Taking in what workers tell.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,6 @@ use executor_core::backend::{Arrived, Claim, JobRef, Landed, Parcel, RowClaim, T
 
 use super::Dispatcher;
 use super::news::{News, Ran, Row, Told, run_limit};
-use super::outputs::Output;
 use crate::board::Board;
 use crate::load::{Fate, Key, Load};
 use crate::pool::Pool;
@@ -100,7 +100,7 @@ impl Dispatcher {
             return;
         }
         self.end_lines(worker, &told);
-        let (outputs, ends) = outputs.into_parts();
+        let (outputs, parts) = outputs.into_parts();
         let pool = Arc::clone(&self.pool);
         let mut landings = Vec::new();
         let mut board = pool.lock();
@@ -124,12 +124,8 @@ impl Dispatcher {
                         landings.push(Landing::Row { claim, row });
                         continue;
                     }
-                    let mut begin = row.begin;
-                    for (item, &end) in (first..).zip(&ends[row.ends]) {
-                        let bytes = Output::Shared { buffer: row.buffer, range: begin..end };
-                        begin = end;
-                        let ended = board.end_sent(key, item, Ran::Output { bytes, failed: false, attachments: None });
-                        landings.extend(ended.map(Landing::One));
+                    for (item, ran) in (first..).zip(row.outcomes(&parts)) {
+                        landings.extend(board.end_sent(key, item, ran).map(Landing::One));
                     }
                 }
                 Told::Outcome { place, item, outcome } => {
@@ -159,11 +155,11 @@ impl Dispatcher {
             }
         }
         drop(board);
-        self.land(landings, &outputs, &ends);
+        self.land(landings, &outputs, &parts);
     }
 
     /// Ends the attempts of jobs, and sees to the next ones.
-    pub(super) fn land(&mut self, landings: Vec<Landing>, outputs: &[Arc<Vec<u8>>], ends: &[usize]) {
+    pub(super) fn land(&mut self, landings: Vec<Landing>, outputs: &[Arc<Vec<u8>>], parts: &[Range<u32>]) {
         let pool = &*self.pool;
         let mut landed = 0;
         for landing in landings {
@@ -171,7 +167,7 @@ impl Dispatcher {
                 Landing::One(ending) => ending,
                 Landing::Row { claim, row } => {
                     landed += u64::from(row.items());
-                    let called = claim.arrive(&outputs[row.buffer], row.begin, &ends[row.ends], &Arriving(pool));
+                    let called = claim.arrive(&outputs[row.buffer], &parts[row.parts], &Arriving(pool));
                     called.into_iter().for_each(|callbacks| pool.callbacks.take(Some(callbacks)));
                     continue;
                 }

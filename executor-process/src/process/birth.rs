@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::bell::Bell;
-use crate::dispatch::{Outputs, Told};
+use crate::dispatch::{News, Told};
 use crate::start::{Event, Launch, StartMethod, Starter, Worker};
 use crate::sys::PidFd;
 use crate::wire::{Drained, FRAME_BYTES_MAX, Flushed, Lane, Order, Page, Region, Setup, SocketLane, VERSION};
@@ -70,10 +70,11 @@ fn ready(starter: &mut Starter, lane: &mut SocketLane, mut events: Vec<Event>) -
     loop {
         let mut answer = None;
         if !is_silent {
-            let drained = lane.drain(&mut |report| {
-                if let Told::Ready { failure } = Told::of(report, &mut Outputs::default()) {
-                    answer = Some(failure);
-                }
+            let mut news = News::default();
+            let drained = lane.drain(&mut |report| news.add(report));
+            answer = news.into_parts().0.into_iter().find_map(|told| match told {
+                Told::Ready { failure } => Some(failure),
+                _ => None,
             });
             is_silent = drained.map_err(io::Error::other)? == Drained::Ended;
         }

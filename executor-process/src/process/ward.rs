@@ -8,7 +8,7 @@ use executor_core::backend::{Arrived, Callbacks, Claim, Landed, Tally};
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags};
 
 use super::life::Life;
-use crate::dispatch::{Death, Outputs, Ran, Told, death_of};
+use crate::dispatch::{Death, News, Ran, Told, death_of};
 use crate::exit::Exit;
 use crate::start::{Event, StartMethod, Starter};
 use crate::wire::{Drained, Flushed, Lane, SocketLane};
@@ -101,9 +101,9 @@ impl Ward {
         if self.is_silent {
             return false;
         }
-        let (mut told, mut outputs) = (Vec::new(), Outputs::default());
-        let drained = self.lane.drain(&mut |report| told.push(Told::of(report, &mut outputs)));
-        self.take_in(told, outputs);
+        let mut news = News::default();
+        let drained = self.lane.drain(&mut |report| news.add(report));
+        self.take_in(news);
         match drained {
             Ok(Drained::Dry) => return false,
             Ok(Drained::More) => return true,
@@ -118,11 +118,15 @@ impl Ward {
     }
 
     /// Takes in what the child told of its job.
-    fn take_in(&mut self, told: Vec<Told>, outputs: Outputs) {
-        let (outputs, _) = outputs.into_parts();
+    fn take_in(&mut self, news: News) {
+        let (told, outputs) = news.into_parts();
+        let (outputs, parts) = outputs.into_parts();
         let job = self.claim.as_ref().and_then(Claim::job);
         for told in told {
             match (told, job) {
+                (Told::Row(row), Some(job)) => {
+                    self.outcome = row.outcomes(&parts).next().map(|ran| ran.into_arrived(job, &outputs));
+                }
                 (Told::Outcome { outcome, .. }, Some(job)) => self.outcome = Some(outcome.into_arrived(job, &outputs)),
                 (Told::Progress { done, total, .. }, Some(job)) => job.set_progress(done, total),
                 _ => {}
@@ -139,9 +143,9 @@ impl Ward {
     /// left to be done on a thread where code of the user's may run.
     pub(super) fn end(mut self, poll: &Epoll, exit: Exit) -> (Option<Starter>, Option<Callbacks>) {
         while self.drain(poll) {}
-        let (mut told, mut outputs) = (Vec::new(), Outputs::default());
-        self.lane.recover(&mut |report| told.push(Told::of(report, &mut outputs)));
-        self.take_in(told, outputs);
+        let mut news = News::default();
+        self.lane.recover(&mut |report| news.add(report));
+        self.take_in(news);
         // Before the job is done, so that whoever has its outcome finds the process ended.
         self.life.note_end(exit);
         let callbacks = self.claim.take().and_then(|claim| {

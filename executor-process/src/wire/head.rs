@@ -58,6 +58,11 @@ impl Head {
         Head { body_bytes: 0, kind, flags: 0, place: Place { slot: 0, sequence: 0 }, first: 0, second: 0 }
     }
 
+    /// The head of the same outcomes, where so many have come.
+    pub(crate) fn with_outcomes(self, outcomes: u16) -> Self {
+        Head { first: u32::from(outcomes) << 16 | (self.first & 0xffff), ..self }
+    }
+
     #[inline]
     pub(crate) fn to_bytes(self) -> [u8; HEAD_BYTES] {
         let mut bytes = [0; HEAD_BYTES];

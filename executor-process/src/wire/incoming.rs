@@ -273,6 +273,40 @@ impl Incoming {
         self.step()
     }
 
+    /// Takes the pieces of one kind that come next, if they are small and here as a whole: up to `most` of them at once, at a
+    /// part of what [`next`](Incoming::next) costs for each. [`piece`](Incoming::piece) gives them all with their prefixes,
+    /// and `parts` says where in it the bytes of each are. True if the last of them ends the frame; `None` if there is none, of
+    /// which `next` knows more.
+    #[inline]
+    pub(crate) fn next_row(&mut self, kind: u8, most: u16, parts: &mut Vec<Range<u32>>) -> Option<bool> {
+        parts.clear();
+        let State::Inside { left } = self.state else { return None };
+        let unread = &self.buffer[self.unread.clone()];
+        // A length that does not fit is longer than the buffer.
+        let inside = &unread[..usize::try_from(left).map_or(unread.len(), |left| left.min(unread.len()))];
+        let mut end = 0;
+        while parts.len() < usize::from(most) {
+            let Ok(Some(found)) = prefix(&inside[end..]) else { break };
+            let begin = end + found.own_bytes;
+            let fits = found.bytes < LARGE_BYTES as u64 && found.bytes <= (inside.len() - begin) as u64;
+            if found.kind != kind || !fits {
+                break;
+            }
+            end = begin + found.bytes as usize;
+            // The buffer is far shorter than 4 GiB.
+            parts.push(begin as u32..end as u32);
+        }
+        if parts.is_empty() {
+            return None;
+        }
+        let start = self.unread.start;
+        self.unread.start += end;
+        self.found = Found::InBuffer(start..start + end);
+        let left = left - end as u64;
+        self.state = State::behind(left);
+        Some(left == 0)
+    }
+
     /// Ends the reading, because of what the pieces say.
     pub(crate) fn fail(&mut self, error: FrameError) {
         self.found = Found::Nothing;

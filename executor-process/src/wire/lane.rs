@@ -21,7 +21,7 @@ use std::sync::Arc;
 use crate::wire::fd_room::{is_scarce, is_scarce_for};
 use crate::wire::incoming::{Filled, Then};
 use crate::wire::journal::frames;
-use crate::wire::order::{put_order, put_run, run_bytes};
+use crate::wire::order::{Row, put_order, put_row, put_run, run_bytes};
 use crate::wire::outgoing::{Outgoing, Written, widen};
 use crate::wire::report::Reports;
 use crate::wire::window::Window;
@@ -67,6 +67,13 @@ pub(crate) trait Lane: Send {
     ///
     /// If it cannot be sent. Nothing has happened then.
     fn push_run(&mut self, job: u32, items: &[Item<'_>]) -> Result<Place, PushError>;
+
+    /// As [`push_run`](Lane::push_run), for jobs whose arguments are together as pieces.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn push_row(&mut self, row: Row<'_>) -> Result<Place, PushError>;
 
     /// Has another frame wait for the next flush. Items are not sent so, but by [`push_run`](Lane::push_run).
     ///
@@ -182,6 +189,15 @@ impl Lane for SocketLane {
         Ok(place)
     }
 
+    fn push_row(&mut self, row: Row<'_>) -> Result<Place, PushError> {
+        let place = self.window.next_place().ok_or(PushError::NoCredit)?;
+        put_row(&mut self.outgoing, place, row, self.frame_bytes_max)?;
+        // Nothing is sent before the flush.
+        self.window.open(row.items);
+        self.page.post(place, row.items);
+        Ok(place)
+    }
+
     fn push(&mut self, order: Order<'_>) -> Result<(), PushError> {
         put_order(&mut self.outgoing, order, self.frame_bytes_max)
     }
@@ -243,9 +259,8 @@ impl Lane for SocketLane {
         // A worker that wrote over its journal has told what came before.
         while matches!(reports.incoming.fill(&mut source, usize::MAX), Ok(Filled { bytes: 1.., .. })) {
             while let Ok(Some(report)) = reports.next() {
-                if self.window.is_known(&report) {
-                    continue;
-                }
+                let Some(known) = self.window.known(&report) else { continue };
+                let report = report.behind(known);
                 match self.window.note(&report, &self.page) {
                     Ok(true) => sink(report),
                     Ok(false) => {}

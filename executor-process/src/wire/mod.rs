@@ -86,7 +86,7 @@ pub(crate) use incoming::Payload;
 pub(crate) use journal::Journal;
 pub(crate) use lane::{Drained, Flushed, Lane, SocketLane};
 pub(crate) use options::ItemOptions;
-pub(crate) use order::{Assigned, Item, Order, Setup};
+pub(crate) use order::{Assigned, AssignedRow, Item, Order, Row, Setup};
 pub(crate) use page::Page;
 pub(crate) use place::Place;
 pub(crate) use port::{PortReader, PortWriter, open_port};

@@ -9,6 +9,9 @@
 //! A frame of jobs is not collected before it is looked at: each item is an order of its own, so that the first can run
 //! while the last is still on its way.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use executor_ipc::attach::Attachments;
 
 use crate::wire::error::malformed;
@@ -39,6 +42,18 @@ pub(crate) struct Item<'a> {
     pub(crate) attachments: Option<&'a Attachments>,
 }
 
+/// Plain jobs in a row that are to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row<'a> {
+    /// The index of their type in the table of jobs.
+    pub(crate) job: u32,
+    pub(crate) items: u16,
+    /// Their arguments, each a piece of kind 0.
+    pub(crate) pieces: &'a [u8],
+    /// Those of the first.
+    pub(crate) options: &'a ItemOptions,
+}
+
 impl Item<'_> {
     fn options(&self) -> Option<&ItemOptions> {
         self.options.filter(|options| !options.is_plain())
@@ -66,6 +81,24 @@ pub(crate) struct Setup<'a> {
     pub(crate) initializer: Option<(u32, Payload<'a>)>,
 }
 
+/// Plain items of a frame of jobs that follow one another, as the worker gets them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AssignedRow<'a> {
+    pub(crate) place: Place,
+    /// The index of the job in the table that both sides have.
+    pub(crate) job: u32,
+    /// Which item of the frame the first is.
+    pub(crate) first: u16,
+    /// How many items the frame has.
+    pub(crate) items: u16,
+    /// The arguments, each behind its prefix.
+    pub(crate) pieces: &'a [u8],
+    /// Where in `pieces` the bytes of each are.
+    pub(crate) parts: &'a [Range<u32>],
+    /// Those of the first item; the others have none.
+    pub(crate) options: ItemOptions,
+}
+
 /// An item of a frame of jobs, as the worker gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Assigned<'a> {
@@ -87,7 +120,9 @@ pub(crate) struct Assigned<'a> {
 pub(crate) enum Order<'a> {
     /// How the pool is. The worker answers with [`Report::Ready`](crate::wire::Report::Ready).
     Setup(Setup<'a>),
-    /// An item of a frame of jobs: run it, if the page lets it begin.
+    /// Items of a frame of jobs that came together: run each, if the page lets it begin.
+    Row(AssignedRow<'a>),
+    /// An item of a frame of jobs that is large, or has descriptors.
     Item(Assigned<'a>),
     /// A running item was asked to stop. The page says so too, and at once; this wakes a worker that waits.
     Stop(Place, u16),
@@ -117,6 +152,33 @@ pub(crate) fn put_run(outgoing: &mut Outgoing, place: Place, job: u32, items: &[
 
 const _: () = assert!(executor_ipc::attach::ATTACHMENTS_MAX <= u8::MAX as usize);
 
+/// Appends a frame of jobs whose arguments are pieces already, with the options of the first.
+///
+/// # Errors
+///
+/// If it is longer than a frame may be. Nothing is appended then.
+pub(crate) fn put_row(
+    outgoing: &mut Outgoing,
+    place: Place,
+    row: Row<'_>,
+    frame_bytes_max: u64,
+) -> Result<(), PushError> {
+    let Row { job, items, pieces, options } = row;
+    let options = Some(options).filter(|options| !options.is_plain());
+    let options_bytes = options.map_or(0, |options| prefix_bytes(options.bytes() as u64) + options.bytes());
+    let body_bytes = (options_bytes + pieces.len()) as u64;
+    within(body_bytes, frame_bytes_max)?;
+    let head = Head { body_bytes, place, first: job, second: items.into(), ..Head::of(Kind::Run) };
+    let buffer = outgoing.buffer();
+    buffer.extend_from_slice(&head.to_bytes());
+    if let Some(options) = options {
+        put_prefix(buffer, DETAILS, options.bytes() as u64);
+        options.put(buffer);
+    }
+    buffer.extend_from_slice(pieces);
+    Ok(())
+}
+
 /// How many items a frame of these jobs has, and how long its body is.
 ///
 /// # Errors
@@ -141,7 +203,7 @@ pub(crate) fn put_order(outgoing: &mut Outgoing, order: Order<'_>, frame_bytes_m
         Order::Stop(place, item) => Head { place, first: u32::from(item), ..Head::of(Kind::Stop) },
         Order::StopAll => Head::of(Kind::StopAll),
         Order::Exit => Head::of(Kind::Exit),
-        Order::Item(_) => return Err(PushError::Items { items: 0 }),
+        Order::Row(_) | Order::Item(_) => return Err(PushError::Items { items: 0 }),
     };
     outgoing.buffer().extend_from_slice(&head.to_bytes());
     Ok(())
@@ -184,6 +246,8 @@ pub(crate) struct Orders {
     options: Option<ItemOptions>,
     /// What came beside the argument of the item that comes next.
     attachments: Option<Attachments>,
+    /// Where the arguments are that were read together.
+    parts: Vec<Range<u32>>,
     /// What a setup has said so far.
     settings: Option<(u128, u64)>,
 }
@@ -197,6 +261,7 @@ impl Orders {
             given: 0,
             options: None,
             attachments: None,
+            parts: Vec::new(),
             settings: None,
         }
     }
@@ -209,6 +274,12 @@ impl Orders {
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<Order<'_>>, FrameError> {
         loop {
+            if self.head.kind == Kind::Run && self.attachments.is_none() {
+                let most = self.head.second as u16 - self.given;
+                if let Some(last) = self.incoming.next_row(ARGUMENT, most, &mut self.parts) {
+                    return self.row(last).map(Some);
+                }
+            }
             let Some(part) = self.incoming.next()? else {
                 return Ok(None);
             };
@@ -284,17 +355,37 @@ impl Orders {
         Ok(())
     }
 
+    /// Takes arguments that were read together.
+    fn row(&mut self, last: bool) -> Result<Order<'_>, FrameError> {
+        let first = self.take_items(self.parts.len() as u16, last)?;
+        let Cow::Borrowed(pieces) = self.incoming.piece() else {
+            return malformed("small arguments are in the buffer");
+        };
+        let Head { place, first: job, second: items, .. } = self.head;
+        let options = self.options.take().unwrap_or_default();
+        let items = items as u16;
+        Ok(Order::Row(AssignedRow { place, job, first, items, pieces, parts: &self.parts, options }))
+    }
+
+    /// Counts items that were read, and gives the first.
+    #[inline]
+    fn take_items(&mut self, items: u16, last: bool) -> Result<u16, FrameError> {
+        // `begin` has seen that the number of items fits.
+        let left = self.head.second as u16 - self.given;
+        if items > left || last != (items == left) {
+            return malformed("it has another number of items than it says");
+        }
+        let first = self.given;
+        self.given += items;
+        Ok(first)
+    }
+
     /// Takes an argument, which completes an order.
     #[inline]
     fn argument(&mut self, last: bool) -> Result<Order<'_>, FrameError> {
         let head = self.head;
         if head.kind == Kind::Run {
-            // `begin` has seen that the number of items fits.
-            let (item, items) = (self.given, head.second as u16);
-            if last != (items - item == 1) {
-                return malformed("it has another number of items than it says");
-            }
-            self.given += 1;
+            let (item, items) = (self.take_items(1, last)?, head.second as u16);
             let options = self.options.take().unwrap_or_default();
             let attachments = self.attachments.take();
             let argument = self.incoming.piece();

@@ -18,7 +18,7 @@ use crate::wire::head::HEAD_BYTES;
 use crate::wire::incoming::Then;
 use crate::wire::order::Orders;
 use crate::wire::outgoing::{Outgoing, Written, widen};
-use crate::wire::report::{Outcome, done_head, put_progress, put_ready};
+use crate::wire::report::{OUTPUT, Outcome, done_head, put_progress, put_ready};
 use crate::wire::{ErrorKind, FRAME_BYTES_MIN, FrameError, Journal, Order, Place, Text, VERSION, agreed_frame_bytes};
 
 /// From so many bytes on the writer wants to be flushed: fewer calls than this saves cost nothing any more.
@@ -86,6 +86,15 @@ impl PortReader {
     }
 }
 
+/// From this length on an output takes the longer way.
+const SHORT_BYTES: usize = 16;
+
+/// The prefix of an output shorter than that, which is one byte.
+#[inline]
+fn output_prefix(bytes: usize) -> u8 {
+    (bytes << 3) as u8 | OUTPUT
+}
+
 /// A frame of outcomes that still grows.
 #[derive(Debug)]
 struct OpenDone {
@@ -125,12 +134,44 @@ impl PortWriter {
 
     /// Tells what came of an item, after [`Page::leave`](crate::wire::Page::leave). Items of a frame are told in their
     /// order. `busy_ns` is how long the item took, or 0.
-    #[inline]
     pub(crate) fn outcome(&mut self, place: Place, item: u16, outcome: Outcome<'_>, busy_ns: u64) {
         let bytes = outcome.bytes();
         if bytes > self.frame_bytes_max {
             return self.outcome(place, item, self.shortened(outcome), busy_ns);
         }
+        self.make_room(place, item, bytes, busy_ns);
+        let before = self.outgoing.buffer().len();
+        // No descriptor can be put into the journal, and so it is sent at once.
+        let can_be_kept = !outcome.has_attachments();
+        outcome.put(&mut self.outgoing);
+        let piece = &self.outgoing.buffer()[before..];
+        // A large output is not in the buffer; it is sent at once too.
+        let is_whole = piece.len() as u64 == bytes;
+        self.is_unkept |= !can_be_kept || !is_whole || !self.journal.add(&[], piece);
+    }
+
+    /// As [`outcome`](PortWriter::outcome), for an output that the job does not call a failure, and that has nothing beside its
+    /// bytes: nearly all are.
+    #[inline]
+    pub(crate) fn output(&mut self, place: Place, item: u16, bytes: &[u8], busy_ns: u64) {
+        if bytes.len() >= SHORT_BYTES {
+            let outcome = Outcome::Output { failed: false, bytes: bytes.into(), attachments: None };
+            return self.outcome(place, item, outcome, busy_ns);
+        }
+        // Every limit is longer than that.
+        self.make_room(place, item, 1 + bytes.len() as u64, busy_ns);
+        let prefix = output_prefix(bytes.len());
+        let buffer = self.outgoing.buffer();
+        buffer.reserve(1 + SHORT_BYTES);
+        buffer.push(prefix);
+        // Byte by byte: a job has just written most of these so, and a read of several at once would wait for all of them.
+        bytes.iter().for_each(|&byte| buffer.push(byte));
+        self.is_unkept |= !self.journal.add(&[prefix], bytes);
+    }
+
+    /// Sees to it that the open frame is one that an outcome of so many bytes can go into, and counts it.
+    #[inline]
+    fn make_room(&mut self, place: Place, item: u16, bytes: u64, busy_ns: u64) {
         let follows = |open: &OpenDone| {
             open.place == place
                 && open.first.checked_add(open.outcomes) == Some(item)
@@ -144,15 +185,6 @@ impl PortWriter {
             open.outcomes += 1;
             open.body_bytes += bytes;
             open.busy_ns = open.busy_ns.saturating_add(u32::try_from(busy_ns).unwrap_or(u32::MAX));
-            let before = self.outgoing.buffer().len();
-            // No descriptor can be put into the journal, and so it is sent at once.
-            let is_kept = !outcome.has_attachments();
-            outcome.put(&mut self.outgoing);
-            if is_kept {
-                self.keep(place, item, bytes, busy_ns, before);
-            } else {
-                self.is_unkept = true;
-            }
         }
     }
 
@@ -165,7 +197,6 @@ impl PortWriter {
             self.begin(place, 0);
         }
         self.close(true);
-        self.is_unkept |= !self.journal.add(done_head(place, 0, 0, 0, 0, true).to_bytes(), &[]);
     }
 
     /// Tells how far a running item is.
@@ -223,32 +254,25 @@ impl PortWriter {
         }
     }
 
-    /// Keeps the outcome that is in the buffer from `begin` on where a death does not reach it.
-    #[inline]
-    fn keep(&mut self, place: Place, item: u16, bytes: u64, busy_ns: u64, begin: usize) {
-        let head = done_head(place, item, 1, bytes, u32::try_from(busy_ns).unwrap_or(u32::MAX), false);
-        let piece = &self.outgoing.buffer()[begin..];
-        // A large output is not in the buffer; it is sent at once.
-        let is_whole = piece.len() as u64 == bytes;
-        self.is_unkept |= !is_whole || !self.journal.add(head.to_bytes(), piece);
-    }
-
     /// Begins a frame of outcomes, whose head is written when it is closed.
-    #[inline]
     fn begin(&mut self, place: Place, first: u16) {
         let buffer = self.outgoing.buffer();
         let at = buffer.len();
         buffer.extend_from_slice(&[0; HEAD_BYTES]);
         self.open = Some(OpenDone { at, place, first, outcomes: 0, body_bytes: 0, busy_ns: 0 });
+        self.is_unkept |= !self.journal.begin(done_head(place, first, 0, 0, 0, false));
     }
 
     /// Closes the frame of outcomes that is open, if one is.
-    #[inline]
     fn close(&mut self, passed: bool) {
         if let Some(OpenDone { at, place, first, outcomes, body_bytes, busy_ns }) = self.open.take() {
-            let head = done_head(place, first, outcomes, body_bytes, busy_ns, passed).to_bytes();
+            let head = done_head(place, first, outcomes, body_bytes, busy_ns, passed);
             // Nothing is taken out of the buffer while a frame is open, so its head is where it was.
-            self.outgoing.buffer()[at..at + HEAD_BYTES].copy_from_slice(&head);
+            self.outgoing.buffer()[at..at + HEAD_BYTES].copy_from_slice(&head.to_bytes());
+            // Where the journal does not have all of it, what it has stays open, and ends where it ends.
+            if !self.is_unkept {
+                self.journal.close(head);
+            }
         }
     }
 }

@@ -18,6 +18,7 @@
 //! What a job prints is not sent here: that has to survive the worker, and goes through pipes of its own.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use executor_ipc::attach::Attachments;
 
@@ -87,7 +88,16 @@ pub(crate) enum Report<'a> {
         /// Why the initializer failed.
         failure: Option<Text<'a>>,
     },
-    /// An item has ended.
+    /// Items that follow one another have returned, and no job calls its output a failure. Nothing goes beside the bytes.
+    Outputs {
+        place: Place,
+        first: u16,
+        /// The outputs, each behind its prefix.
+        pieces: &'a [u8],
+        /// Where in `pieces` the bytes of each are.
+        parts: &'a [Range<u32>],
+    },
+    /// An item has ended in another way.
     Outcome { place: Place, item: u16, outcome: Outcome<'a> },
     /// The outcomes of so many items have just been told.
     Done {
@@ -102,7 +112,29 @@ pub(crate) enum Report<'a> {
     Progress { place: Place, item: u16, done: u64, total: u64 },
 }
 
-const OUTPUT: u8 = 0;
+impl Report<'_> {
+    /// Of how many items it tells the outcome.
+    #[inline]
+    pub(crate) fn outcomes(&self) -> usize {
+        match self {
+            Report::Outputs { parts, .. } => parts.len(),
+            Report::Outcome { .. } => 1,
+            Report::Ready { .. } | Report::Done { .. } | Report::Progress { .. } => 0,
+        }
+    }
+
+    /// The same without the first of its outcomes, of which there are more.
+    pub(crate) fn behind(self, outcomes: usize) -> Self {
+        match self {
+            Report::Outputs { place, first, pieces, parts } => {
+                Report::Outputs { place, first: first + outcomes as u16, pieces, parts: &parts[outcomes..] }
+            }
+            other => other,
+        }
+    }
+}
+
+pub(crate) const OUTPUT: u8 = 0;
 const FAILED_OUTPUT: u8 = 1;
 const PANICKED: u8 = 2;
 const ENCODE: u8 = 3;
@@ -237,6 +269,8 @@ pub(crate) struct Reports {
     given: u16,
     /// What came beside the output that comes next.
     attachments: Option<Attachments>,
+    /// Where the outputs are that were read together.
+    parts: Vec<Range<u32>>,
     /// True if its end is still to be told.
     ends: bool,
 }
@@ -249,6 +283,7 @@ impl Reports {
             head: Head::of(Kind::Done),
             given: 0,
             attachments: None,
+            parts: Vec::new(),
             ends: false,
         }
     }
@@ -265,6 +300,12 @@ impl Reports {
             return Ok(Some(self.done()));
         }
         loop {
+            if self.head.kind == Kind::Done && self.attachments.is_none() {
+                let most = self.outcomes() - self.given;
+                if let Some(last) = self.incoming.next_row(OUTPUT, most, &mut self.parts) {
+                    return self.outputs(last).map(Some);
+                }
+            }
             let Some(part) = self.incoming.next()? else {
                 return Ok(None);
             };
@@ -322,15 +363,32 @@ impl Reports {
         Ok(())
     }
 
+    /// Tells of outputs that were read together.
+    fn outputs(&mut self, last: bool) -> Result<Report<'_>, FrameError> {
+        let first = self.take_outcomes(self.parts.len() as u16, last)?;
+        let Cow::Borrowed(pieces) = self.incoming.piece() else {
+            return malformed("small outputs are in the buffer");
+        };
+        Ok(Report::Outputs { place: self.head.place, first, pieces, parts: &self.parts })
+    }
+
+    /// Counts outcomes that were read, and gives the item of the first.
     #[inline]
-    fn outcome(&mut self, kind: u8, last: bool) -> Result<Report<'_>, FrameError> {
+    fn take_outcomes(&mut self, outcomes: u16, last: bool) -> Result<u16, FrameError> {
         // `check` has seen that the sum fits, and that there is an outcome at all.
-        if last != (self.outcomes() - self.given == 1) {
+        let left = self.outcomes() - self.given;
+        if outcomes > left || last != (outcomes == left) {
             return malformed("it has another number of outcomes than it says");
         }
         let item = self.head.first as u16 + self.given;
-        self.given += 1;
+        self.given += outcomes;
         self.ends = last;
+        Ok(item)
+    }
+
+    #[inline]
+    fn outcome(&mut self, kind: u8, last: bool) -> Result<Report<'_>, FrameError> {
+        let item = self.take_outcomes(1, last)?;
         let outcome = Outcome::read(kind, self.incoming.piece(), self.attachments.take())?;
         Ok(Report::Outcome { place: self.head.place, item, outcome })
     }

@@ -3,11 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "what prepares a test is a test")]
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::os::fd::AsFd;
 
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::wire::{Assigned, Order, Outcome, Report, Setup};
+use crate::wire::{Assigned, AssignedRow, ItemOptions, Order, Outcome, Report, Setup};
 
 mod attached;
 mod frames;
@@ -49,9 +50,10 @@ fn own_text(text: Cow<'_, str>) -> Cow<'static, str> {
     Cow::Owned(text.into_owned())
 }
 
-/// The same order, with bytes of its own.
-fn owned_order(order: Order<'_>) -> Order<'static> {
-    match order {
+/// The same orders one by one, with bytes of their own.
+fn owned_orders(order: Order<'_>) -> Vec<Order<'static>> {
+    vec![match order {
+        Order::Row(row) => return assigned(row).into_iter().map(Order::Item).collect(),
         Order::Setup(Setup { version, digest, frame_bytes_max, initializer }) => Order::Setup(Setup {
             version,
             digest,
@@ -64,7 +66,23 @@ fn owned_order(order: Order<'_>) -> Order<'static> {
         Order::Stop(place, item) => Order::Stop(place, item),
         Order::StopAll => Order::StopAll,
         Order::Exit => Order::Exit,
-    }
+    }]
+}
+
+/// The items of a row one by one.
+fn assigned(row: AssignedRow<'_>) -> Vec<Assigned<'static>> {
+    let AssignedRow { place, job, first, items, pieces, parts, options } = row;
+    let options = std::iter::once(options).chain(std::iter::repeat_with(ItemOptions::default));
+    let items = (first..).zip(parts).zip(options).map(|((item, part), options)| Assigned {
+        place,
+        job,
+        item,
+        items,
+        argument: Cow::Owned(pieces[part.start as usize..part.end as usize].to_vec()),
+        attachments: None,
+        options,
+    });
+    items.collect()
 }
 
 fn owned_outcome(outcome: Outcome<'_>) -> Outcome<'static> {
@@ -78,14 +96,24 @@ fn owned_outcome(outcome: Outcome<'_>) -> Outcome<'static> {
     }
 }
 
-/// The same report, with bytes of its own.
-fn owned_report(report: Report<'_>) -> Report<'static> {
-    match report {
+/// The same reports one by one, with bytes of their own.
+fn owned_reports(report: Report<'_>) -> Vec<Report<'static>> {
+    vec![match report {
         Report::Ready { pid, version, digest, failure } => {
             Report::Ready { pid, version, digest, failure: failure.map(own_text) }
+        }
+        Report::Outputs { place, first, pieces, parts } => {
+            let output = |part: &Range<u32>| Outcome::Output {
+                failed: false,
+                bytes: Cow::Owned(pieces[part.start as usize..part.end as usize].to_vec()),
+                attachments: None,
+            };
+            let outcomes =
+                (first..).zip(parts).map(|(item, part)| Report::Outcome { place, item, outcome: output(part) });
+            return outcomes.collect();
         }
         Report::Outcome { place, item, outcome } => Report::Outcome { place, item, outcome: owned_outcome(outcome) },
         Report::Done { place, outcomes, busy_ns, passed } => Report::Done { place, outcomes, busy_ns, passed },
         Report::Progress { place, item, done, total } => Report::Progress { place, item, done, total },
-    }
+    }]
 }

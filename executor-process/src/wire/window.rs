@@ -18,6 +18,18 @@ struct Open {
     received: u16,
 }
 
+impl Open {
+    /// Counts outcomes that were told; false if they are not those that come next.
+    #[inline]
+    fn comes_next(&mut self, place: Place, first: u16, outcomes: usize) -> bool {
+        let is_next = self.place == place && self.received == first && outcomes <= usize::from(self.items - first);
+        if is_next {
+            self.received += outcomes as u16;
+        }
+        is_next
+    }
+}
+
 /// The open frames of a lane, the oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
@@ -40,14 +52,18 @@ impl Window {
         self.open.len()
     }
 
+    /// Where the next frame will be; `None` if all slots are taken.
+    #[inline]
+    pub(crate) fn next_place(&self) -> Option<Place> {
+        let sequence = self.sequence.wrapping_add(1);
+        (self.credits() > 0).then_some(Place { slot: self.slot, sequence })
+    }
+
     /// Takes the next slot, for a frame of `items`; `None` if all are taken.
     #[inline]
     pub(crate) fn open(&mut self, items: u16) -> Option<Place> {
-        if self.credits() == 0 {
-            return None;
-        }
-        self.sequence = self.sequence.wrapping_add(1);
-        let place = Place { slot: self.slot, sequence: self.sequence };
+        let place = self.next_place()?;
+        self.sequence = place.sequence;
         self.slot = (self.slot + 1) % SLOTS;
         self.open.push_back(Open { place, items, received: 0 });
         Some(place)
@@ -65,13 +81,12 @@ impl Window {
         let oldest = self.open.front_mut();
         match *report {
             Report::Ready { .. } => Ok(true),
-            Report::Outcome { place, item, .. } => match oldest {
-                Some(open) if open.place == place && open.received == item && item < open.items => {
-                    open.received += 1;
-                    Ok(true)
+            Report::Outcome { place, item: first, .. } | Report::Outputs { place, first, .. } => {
+                match oldest.is_some_and(|open| open.comes_next(place, first, report.outcomes())) {
+                    true => Ok(true),
+                    false => untrue("an outcome is not of the item that comes next"),
                 }
-                _ => untrue("an outcome is not of the item that comes next"),
-            },
+            }
             Report::Done { place, passed, .. } => {
                 let Some(open) = oldest.filter(|open| open.place == place) else {
                     return untrue("a frame was passed out of its order");
@@ -92,17 +107,21 @@ impl Window {
         }
     }
 
-    /// True if a report out of the journal was read from the socket before.
-    pub(crate) fn is_known(&self, report: &Report<'_>) -> bool {
-        let (Report::Outcome { place, .. } | Report::Done { place, .. } | Report::Progress { place, .. }) = *report
-        else {
-            return true;
+    /// How many of the outcomes of a report out of the journal were read from the socket before; of one that has none, whether
+    /// it was: `None` if all of it is known.
+    pub(crate) fn known(&self, report: &Report<'_>) -> Option<usize> {
+        let (place, first) = match *report {
+            Report::Outcome { place, item: first, .. } | Report::Outputs { place, first, .. } => (place, first),
+            Report::Done { place, .. } | Report::Progress { place, .. } => (place, 0),
+            Report::Ready { .. } => return None,
         };
-        match (self.open.front(), report) {
-            (Some(open), &Report::Outcome { item, .. }) if open.place == place => item < open.received,
-            (Some(open), _) => place.is_before(open.place),
-            (None, _) => true,
+        let outcomes = report.outcomes();
+        let open = self.open.front()?;
+        if open.place == place {
+            let known = usize::from(open.received.saturating_sub(first));
+            return (outcomes == 0 || known < outcomes).then_some(known);
         }
+        (!place.is_before(open.place)).then_some(0)
     }
 
     /// What the death of the worker did to each open frame, the oldest first. Each is closed.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// How long outcomes may wait for others to go with them. A write costs some µs, so that it is a small part of the time.
-const GATHER: Duration = Duration::from_micros(50);
+const GATHER: Duration = Duration::from_micros(250);
 
 /// A job whose like took less than this is not worth a write before it. One that takes longer, or is not known, is: whoever waits
 /// for what is kept back should not wait for that job.

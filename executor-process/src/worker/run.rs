@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use executor_core::JobError;
 use executor_core::backend::{
-    Attachments, Control, Guests, Initializer, PoolId, Returned, RunOptions, Seat, SeatGuard, table,
+    Attachments, Control, Guests, Initializer, PoolId, Reception, Returned, RunOptions, Seat, SeatGuard, table,
 };
 use nix::time::{ClockId, clock_gettime};
 
@@ -23,8 +23,8 @@ use crate::carrier::descriptors;
 use crate::start::is_copy_of_program;
 use crate::sys;
 use crate::wire::{
-    Assigned, ErrorKind, FRAME_BYTES_MAX, Journal, Order, Outcome, Page, Place, PortReader, Region, Setup, VERSION,
-    open_port,
+    Assigned, AssignedRow, ErrorKind, FRAME_BYTES_MAX, ItemOptions, Journal, Order, Outcome, Page, Place, PortReader,
+    Region, Setup, VERSION, open_port,
 };
 
 /// The code with which a worker exits that does not understand its owner.
@@ -94,11 +94,19 @@ fn begin(start: WorkerStart) -> std::io::Result<(PortReader, Arc<Station>, Print
     Ok((reader, Arc::new(Station::new(page, writer, ear)), Prints::new(start.pipes)))
 }
 
+/// What all items of a frame have in common.
+#[derive(Clone, Copy)]
+struct FrameHead {
+    place: Place,
+    job: u32,
+    items: u16,
+}
+
 /// The frame whose items run.
 struct Frame {
     place: Place,
-    /// What its items are run by; `None` if none of them may run any more, or there is no such job.
-    guests: Option<Guests>,
+    /// Its items, and this thread as the one on which they run; `None` if there is no such job.
+    guests: Option<(Guests, Reception)>,
     /// The worker has told that it passed the frame.
     passed: bool,
 }
@@ -127,7 +135,12 @@ impl Worker {
     fn serve(&mut self, mut reader: PortReader) -> End {
         loop {
             match reader.next() {
-                Ok(Some(Order::Item(item))) => self.item(item),
+                Ok(Some(Order::Row(row))) => self.row(&row),
+                Ok(Some(Order::Item(assigned))) => {
+                    let Assigned { place, job, item, items, argument, attachments, options } = assigned;
+                    let frame = FrameHead { place, job, items };
+                    self.item(frame, item, &argument, attachments, &options);
+                }
                 Ok(Some(Order::Setup(setup))) => {
                     let frame_bytes_max = setup.frame_bytes_max;
                     self.set_up(&setup);
@@ -171,10 +184,27 @@ impl Worker {
         ran
     }
 
-    fn item(&mut self, assigned: Assigned<'_>) {
-        let Assigned { place, job, item, items, argument, attachments, options } = assigned;
+    fn row(&mut self, row: &AssignedRow<'_>) {
+        let &AssignedRow { place, job, first, items, pieces, parts, ref options } = row;
+        let plain = ItemOptions::default();
+        let frame = FrameHead { place, job, items };
+        for (item, part) in (first..).zip(parts) {
+            let argument = &pieces[part.start as usize..part.end as usize];
+            self.item(frame, item, argument, None, if item == first { options } else { &plain });
+        }
+    }
+
+    fn item(
+        &mut self,
+        head: FrameHead,
+        item: u16,
+        argument: &[u8],
+        attachments: Option<executor_ipc::attach::Attachments>,
+        options: &ItemOptions,
+    ) {
+        let FrameHead { place, job, items } = head;
         if self.frame.as_ref().is_none_or(|frame| frame.place != place) {
-            self.enter_frame(place, job, items, &options);
+            self.enter_frame(head, options);
         }
         let Some(frame) = self.frame.as_mut().filter(|frame| !frame.passed) else { return };
         if !self.pace.is_short(job) && self.ear.is_some() {
@@ -188,15 +218,14 @@ impl Worker {
             self.station.writer().passed(place);
             return;
         }
-        self.station.enter(place, item);
-        if let Some(guests) = frame.guests.as_ref().filter(|_| options.stop) {
+        if let Some((guests, _)) = frame.guests.as_ref().filter(|_| options.stop) {
             guests.job(u32::from(item)).request_stop();
         }
         self.output.clear();
-        let ran = match &frame.guests {
-            Some(guests) => {
+        let ran = match &mut frame.guests {
+            Some((_, reception)) => {
                 let arrived = attachments.map(|attachments| Arc::new(attachments) as Attachments);
-                guests.run_carried(u32::from(item), &argument, arrived.as_ref(), &mut self.output)
+                reception.run(u32::from(item), argument, arrived.as_ref(), &mut self.output)
             }
             None => Err(JobError::UnknownJob { name: format!("number {job} of the table of jobs") }),
         };
@@ -204,20 +233,22 @@ impl Worker {
         self.job_code = code_of(&ran);
         self.prints.settle();
         let busy_ns = self.pace.lap(job);
-        let output = if self.output.len() > KEPT_BYTES {
-            Cow::Owned(std::mem::take(&mut self.output))
-        } else {
-            Cow::Borrowed(&self.output[..])
-        };
-        let outcome = match ran {
+        let mut writer = self.station.writer();
+        match ran {
+            Ok(Returned { failed: false, attachments: None, .. }) if self.output.len() <= KEPT_BYTES => {
+                writer.output(place, item, &self.output, busy_ns);
+            }
             Ok(Returned { failed, attachments, .. }) => {
                 let attachments = attachments.as_ref().and_then(descriptors).cloned();
-                Outcome::Output { failed, bytes: output, attachments }
+                let bytes = if self.output.len() > KEPT_BYTES {
+                    Cow::Owned(std::mem::take(&mut self.output))
+                } else {
+                    Cow::Borrowed(&self.output[..])
+                };
+                writer.outcome(place, item, Outcome::Output { failed, bytes, attachments }, busy_ns);
             }
-            Err(error) => outcome_of(error),
-        };
-        let mut writer = self.station.writer();
-        writer.outcome(place, item, outcome, busy_ns);
+            Err(error) => writer.outcome(place, item, outcome_of(error), busy_ns),
+        }
         if item + 1 == items {
             frame.passed = true;
             writer.passed(place);
@@ -232,7 +263,8 @@ impl Worker {
         }
     }
 
-    fn enter_frame(&mut self, place: Place, job: u32, items: u16, options: &crate::wire::ItemOptions) {
+    fn enter_frame(&mut self, head: FrameHead, options: &ItemOptions) {
+        let FrameHead { place, job, items } = head;
         let limit = options.run_limit_ns.map(Duration::from_nanos);
         let attempt = options.attempts_before.saturating_add(1);
         let plain = options.name.is_none() && limit.is_none() && attempt == 1;
@@ -241,9 +273,13 @@ impl Worker {
         let guests = table().entry(job).map(|entry| {
             Guests::new(entry, u32::from(items), options.id.unwrap_or_default(), (!plain).then_some(run), control)
         });
-        if let Some(guests) = &guests {
+        // The context of the frame before ends first.
+        self.frame = None;
+        let guests = guests.map(|guests| {
             self.station.enter_frame(guests.clone());
-        }
+            let reception = guests.receive();
+            (guests, reception)
+        });
         self.frame = Some(Frame { place, guests, passed: false });
     }
 }

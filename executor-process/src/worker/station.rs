@@ -1,6 +1,5 @@
 //! [`Station`]: what the threads of a worker share, and what a job reaches its owner through.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use executor_core::backend::{Carrier, Control, Guests, JobRef};
@@ -15,21 +14,13 @@ pub(super) struct Station {
     writer: Mutex<PortWriter>,
     /// Rung by the owner, and by the worker itself.
     pub(super) ear: Bell,
-    /// The item that runs, as in the status word.
-    running: AtomicU64,
     /// The frame that it is of.
     guests: Mutex<Option<Guests>>,
 }
 
 impl Station {
     pub(super) fn new(page: Arc<Page>, writer: PortWriter, ear: Bell) -> Self {
-        Station {
-            page,
-            writer: Mutex::new(writer),
-            ear,
-            running: AtomicU64::new(Activity::Fresh.pack()),
-            guests: Mutex::new(None),
-        }
+        Station { page, writer: Mutex::new(writer), ear, guests: Mutex::new(None) }
     }
 
     /// What the worker tells goes through here, a piece at a time.
@@ -46,14 +37,9 @@ impl Station {
         self.guests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes the item that runs.
-    pub(super) fn enter(&self, place: Place, item: u16) {
-        // Threads of the job see it, which the job started later; the ear looks at it only to find whom to wake.
-        self.running.store(Activity::Running(place, item).pack(), Ordering::Release);
-    }
-
+    /// The item that runs.
     pub(super) fn running(&self) -> Option<(Place, u16)> {
-        match Activity::unpack(self.running.load(Ordering::Acquire)) {
+        match self.page.activity() {
             Activity::Running(place, item) => Some((place, item)),
             _ => None,
         }

@@ -7,8 +7,8 @@ use std::thread;
 use executor_ipc::attach::{ATTACHMENTS_MAX, Attachments};
 use nix::sys::stat::fstat;
 
-use super::Dice;
 use super::lanes::{drain_to_the_end, item, pair, recovered, turn};
+use super::{Dice, owned_reports};
 use crate::wire::outgoing::Outgoing;
 use crate::wire::piece::put_prefix;
 use crate::wire::report::done_head;
@@ -66,7 +66,9 @@ fn every_outcome_has_its_own_descriptors() {
             });
             let mut passed = false;
             while !passed {
-                let _ = turn(&mut lane, &mut |report| match report {
+                let mut told = Vec::new();
+                let _ = turn(&mut lane, &mut |report| told.extend(owned_reports(report)));
+                told.into_iter().for_each(|report| match report {
                     Report::Outcome { item, outcome: Outcome::Output { bytes, attachments, .. }, .. } => {
                         let (length, expected) = &made[usize::from(item)];
                         assert_eq!((bytes.len(), usize::from(item)), (*length, got));
@@ -119,8 +121,10 @@ fn one_drain_reads_all_that_was_sent() {
     }
     let mut counts = Vec::new();
     let drained = lane.drain(&mut |report| {
-        if let Report::Outcome { outcome: Outcome::Output { attachments, .. }, .. } = report {
-            counts.push(attachments.map_or(0, |attachments| attachments.len()));
+        for report in owned_reports(report) {
+            if let Report::Outcome { outcome: Outcome::Output { attachments, .. }, .. } = report {
+                counts.push(attachments.map_or(0, |attachments| attachments.len()));
+            }
         }
     });
     assert_eq!((drained.unwrap(), counts), (Drained::Dry, vec![2, 2, 0, 2]));

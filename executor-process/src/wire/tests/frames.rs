@@ -4,7 +4,7 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use super::{Dice, owned_order, owned_report};
+use super::{Dice, owned_orders, owned_reports};
 use crate::wire::head::HEAD_BYTES;
 use crate::wire::incoming::{Incoming, LARGE_BYTES, Then};
 use crate::wire::order::{Orders, put_order, put_run, run_bytes};
@@ -41,7 +41,7 @@ pub(super) fn read_orders(bytes: &[u8], step: usize, limit: u64) -> (Vec<Order<'
     loop {
         loop {
             match orders.next() {
-                Ok(Some(order)) => all.push(owned_order(order)),
+                Ok(Some(order)) => all.extend(owned_orders(order)),
                 Ok(None) => break,
                 Err(error) => return (all, Err(error)),
             }
@@ -58,7 +58,7 @@ pub(super) fn read_reports(bytes: &[u8], step: usize, limit: u64) -> (Vec<Report
     loop {
         loop {
             match reports.next() {
-                Ok(Some(report)) => all.push(owned_report(report)),
+                Ok(Some(report)) => all.extend(owned_reports(report)),
                 Ok(None) => break,
                 Err(error) => return (all, Err(error)),
             }

@@ -7,7 +7,7 @@ use std::thread;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::{Dice, narrow, owned_report};
+use super::{Dice, narrow, owned_orders, owned_reports};
 use crate::wire::outgoing::Bytes;
 use crate::wire::page::SLOTS;
 use crate::wire::{
@@ -34,41 +34,43 @@ fn work(mut reader: PortReader, mut writer: PortWriter, page: &Page) {
     let mut passed = None;
     loop {
         while let Some(order) = reader.next().unwrap() {
-            match order {
-                Order::Setup(setup) => {
-                    page.enter_start();
-                    page.leave_start();
-                    writer.ready(setup.digest, None);
-                }
-                Order::Item(Assigned { place, item, items, argument, .. }) => {
-                    if passed == Some(place) {
-                        continue;
+            for order in owned_orders(order) {
+                match order {
+                    Order::Setup(setup) => {
+                        page.enter_start();
+                        page.leave_start();
+                        writer.ready(setup.digest, None);
                     }
-                    let may = page.begin(place, item, 1);
-                    if may {
-                        let mut bytes = argument.into_owned();
-                        bytes.reverse();
-                        page.leave(place, item);
-                        writer.outcome(
-                            place,
-                            item,
-                            Outcome::Output { failed: false, bytes: bytes.into(), attachments: None },
-                            10,
-                        );
+                    Order::Item(Assigned { place, item, items, argument, .. }) => {
+                        if passed == Some(place) {
+                            continue;
+                        }
+                        let may = page.begin(place, item, 1);
+                        if may {
+                            let mut bytes = argument.into_owned();
+                            bytes.reverse();
+                            page.leave(place, item);
+                            writer.outcome(
+                                place,
+                                item,
+                                Outcome::Output { failed: false, bytes: bytes.into(), attachments: None },
+                                10,
+                            );
+                        }
+                        if !may || item + 1 == items {
+                            writer.passed(place);
+                            passed = Some(place);
+                        }
+                        if writer.is_full() {
+                            writer.flush().unwrap();
+                        }
                     }
-                    if !may || item + 1 == items {
-                        writer.passed(place);
-                        passed = Some(place);
-                    }
-                    if writer.is_full() {
+                    Order::Exit => {
                         writer.flush().unwrap();
+                        return;
                     }
+                    Order::Row(_) | Order::Stop(..) | Order::StopAll => {}
                 }
-                Order::Exit => {
-                    writer.flush().unwrap();
-                    return;
-                }
-                Order::Stop(..) | Order::StopAll => {}
             }
         }
         writer.flush().unwrap();
@@ -90,7 +92,7 @@ pub(super) fn turn(lane: &mut SocketLane, sink: &mut dyn FnMut(Report<'_>)) -> D
 /// All that a worker which is gone has told.
 pub(super) fn drain_to_the_end(lane: &mut SocketLane) -> Vec<Report<'static>> {
     let mut told = Vec::new();
-    while lane.drain(&mut |report| told.push(owned_report(report))).unwrap() != Drained::Ended {}
+    while lane.drain(&mut |report| told.extend(owned_reports(report))).unwrap() != Drained::Ended {}
     told
 }
 
@@ -115,7 +117,9 @@ fn every_job_has_its_own_answer() {
                     let place = lane.push_run(3, &items).unwrap();
                     sent.push((place, batch));
                 }
-                let _ = turn(&mut lane, &mut |report| match report {
+                let mut told = Vec::new();
+                let _ = turn(&mut lane, &mut |report| told.extend(owned_reports(report)));
+                told.into_iter().for_each(|report| match report {
                     Report::Outcome { place, item, outcome } => {
                         let (expected_place, batch) = &sent[passed];
                         let mut expected = batch[usize::from(item)].clone();
@@ -196,7 +200,7 @@ fn what_was_sent_is_withdrawn_while_the_worker_is_busy() {
     let second = lane.push_run(0, &[item(b"e")]).unwrap();
     assert_eq!(lane.flush().unwrap(), Flushed::All);
     assert!(reader.fill().unwrap());
-    assert!(matches!(reader.next().unwrap(), Some(Order::Item(_))));
+    assert!(matches!(reader.next().unwrap(), Some(Order::Row(row)) if row.parts.len() == 4));
     assert!(page.begin(first, 0, 5));
 
     let owner = Arc::clone(lane.page());
@@ -215,7 +219,7 @@ fn what_was_sent_is_withdrawn_while_the_worker_is_busy() {
     writer.passed(second);
     writer.flush().unwrap();
     let mut told = Vec::new();
-    assert_eq!(lane.drain(&mut |report| told.push(owned_report(report))).unwrap(), Drained::Dry);
+    assert_eq!(lane.drain(&mut |report| told.extend(owned_reports(report))).unwrap(), Drained::Dry);
     assert_eq!(
         told,
         [
@@ -283,8 +287,10 @@ fn a_worker_that_is_cut_off_inside_a_frame_has_ended() {
 pub(super) fn recovered(lane: &mut SocketLane) -> Vec<(Place, u16)> {
     let mut told = Vec::new();
     lane.recover(&mut |report| {
-        if let Report::Outcome { place, item, .. } = report {
-            told.push((place, item));
+        for report in owned_reports(report) {
+            if let Report::Outcome { place, item, .. } = report {
+                told.push((place, item));
+            }
         }
     });
     told
@@ -434,12 +440,12 @@ fn options_and_the_setup_reach_the_worker() {
     assert_eq!(reader.next().unwrap(), Some(Order::Setup(setup)));
     reader.set_frame_bytes_max(5000);
     writer.set_frame_bytes_max(5000);
-    let Some(Order::Item(assigned)) = reader.next().unwrap() else { panic!("it was pushed") };
+    let Some(Order::Row(assigned)) = reader.next().unwrap() else { panic!("it was pushed") };
     assert_eq!((assigned.job, assigned.options), (1, options));
     writer.ready(6, Some("no database"));
     writer.flush().unwrap();
     let mut told = Vec::new();
-    let _ = lane.drain(&mut |report| told.push(owned_report(report))).unwrap();
+    let _ = lane.drain(&mut |report| told.extend(owned_reports(report))).unwrap();
     let Report::Ready { digest: 6, failure: Some(failure), .. } = &told[0] else { panic!("{told:?}") };
     assert_eq!(failure, "no database");
     drop(lane);
