@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
 
 use crate::agenda::{Agenda, Due};
+use crate::driver::BATCH_MAX;
 use crate::place::Place;
 use crate::queue::{Next, Queue, Ticket};
 use crate::slots::{SlotKey, Slots, Stop};
@@ -37,6 +38,8 @@ pub(crate) struct Board {
     /// Those of them whose job waits, or waited, for another job.
     blocked: usize,
     async_seat: Ready,
+    /// Drivers that are with the runtime.
+    drivers: usize,
     shutdown: Option<Shutdown>,
     broken: Option<String>,
     /// It was shut down, and nothing is left.
@@ -62,6 +65,8 @@ pub(crate) struct Limits {
     pub(crate) functions: usize,
     /// How many async jobs run at once.
     pub(crate) asyncs: usize,
+    /// How many drivers begin them.
+    pub(crate) drivers: usize,
     /// How many jobs wait.
     pub(crate) waiting: usize,
     /// True if there is an initializer.
@@ -87,8 +92,10 @@ pub(crate) struct Seating {
 #[must_use]
 #[derive(Default)]
 pub(crate) struct Order {
-    /// An async job goes to the runtime.
+    /// An async job goes to the runtime, above the limit.
     pub(crate) poll: Option<(SlotKey, Task)>,
+    /// So many drivers go to the runtime, and begin the async jobs that wait.
+    pub(crate) drivers: usize,
     /// A thread takes this seat, and runs this first.
     pub(crate) thread: Option<(Seating, Option<Next>)>,
     /// The seat of the async jobs is to be initialized.
@@ -127,6 +134,7 @@ impl Board {
             seated: BTreeMap::new(),
             threads: 0,
             blocked: 0,
+            drivers: 0,
             async_seat: if limits.prepares { Ready::No } else { Ready::Yes },
             shutdown: None,
             broken: None,
@@ -142,8 +150,9 @@ impl Board {
         }
     }
 
+    /// How many jobs wait because something else runs. An async job for which there is a slot is only on its way to it.
     fn waiting(&self) -> usize {
-        self.functions.jobs() + self.asyncs.jobs()
+        self.functions.jobs() + self.asyncs.jobs().saturating_sub(self.free_slots())
     }
 
     /// Takes the task in, or leaves it where it is.
@@ -157,7 +166,7 @@ impl Board {
         let Some((jobs, is_async)) = task.as_ref().map(|task| (task.jobs(), task.is_async())) else {
             return Ok(Order::default());
         };
-        let goes_at_once = is_async && self.has_slot();
+        let goes_at_once = is_async && self.asyncs.jobs() < self.free_slots();
         if !above_bound && !goes_at_once && self.waiting() + jobs > self.limits.waiting {
             return Err(Denied::Full);
         }
@@ -181,21 +190,30 @@ impl Board {
             self.functions.push(task);
             return Order { thread: self.call_thread(), ..Order::default() };
         }
-        if self.has_slot() {
-            return Order { poll: self.give_slot(task), ..Order::default() };
-        }
         task.set_place(Place::Async(self.asyncs.next_ticket(task.priority())).to_u64());
         self.asyncs.push(task);
         let prepares = self.async_seat == Ready::No;
         if prepares {
             self.async_seat = Ready::Soon;
         }
-        Order { prepares, ..Order::default() }
+        Order { prepares, drivers: self.call_driver(), ..Order::default() }
     }
 
-    /// True if an async job may go to the runtime. None waits then, because each slot that gets free is given on.
-    fn has_slot(&self) -> bool {
-        self.async_seat == Ready::Yes && self.slots.len() < self.limits.asyncs
+    /// How many more async jobs may go to the runtime.
+    fn free_slots(&self) -> usize {
+        if self.async_seat == Ready::Yes { self.limits.asyncs.saturating_sub(self.slots.len()) } else { 0 }
+    }
+
+    /// A driver for the async jobs that wait, if one more can begin any.
+    pub(crate) fn call_driver(&mut self) -> usize {
+        let is_needed = self.drivers < self.limits.drivers && !self.asyncs.is_empty() && self.free_slots() > 0;
+        self.drivers += usize::from(is_needed);
+        usize::from(is_needed)
+    }
+
+    /// A driver has nothing more to begin, or was dropped.
+    pub(crate) fn driver_leaves(&mut self) {
+        self.drivers -= 1;
     }
 
     fn give_slot(&mut self, task: Task) -> Option<(SlotKey, Task)> {
@@ -204,18 +222,28 @@ impl Board {
         Some((slot, task))
     }
 
-    /// The next async job that goes to the runtime, if there is room for it.
-    pub(crate) fn next_async(&mut self) -> Option<(SlotKey, Task)> {
-        if !self.has_slot() {
-            return None;
+    /// The next async jobs for a driver, as far as there is room for them.
+    pub(crate) fn next_asyncs(&mut self, begun: &mut Vec<(SlotKey, Task)>) {
+        let share = self.asyncs.jobs() / (8 * self.limits.drivers.max(1));
+        for _ in 0..share.clamp(1, BATCH_MAX).min(self.free_slots()) {
+            let Some(next) = self.asyncs.pop() else { return };
+            begun.extend(self.give_slot(next.task));
         }
-        let next = self.asyncs.pop()?;
-        self.give_slot(next.task)
     }
 
-    /// The seat of the async jobs is initialized.
-    pub(crate) fn async_seat_is_ready(&mut self) {
+    /// The seat of the async jobs is initialized: those that wait may go.
+    pub(crate) fn async_seat_is_ready(&mut self) -> Order {
         self.async_seat = Ready::Yes;
+        Order { drivers: self.call_driver(), ..Order::default() }
+    }
+
+    /// An async job left its slot; gives what is to be dropped after the lock.
+    pub(crate) fn leave_slot(&mut self, slot: SlotKey) -> Option<JobRef> {
+        let (job, limit) = self.slots.leave(slot)?;
+        if let Some(limit) = limit {
+            self.agenda.remove(limit);
+        }
+        Some(job)
     }
 
     /// A thread for the functions that wait, if there may be one more.
@@ -413,6 +441,7 @@ impl Board {
         let ended = self.shutdown.is_some()
             && self.threads == 0
             && self.slots.len() == 0
+            && self.drivers == 0
             && self.clearing == 0
             && self.async_seat != Ready::Soon
             && self.functions.is_empty()

@@ -157,6 +157,7 @@ impl AsyncExecutorBuilder {
         let limits = Limits {
             functions: blocking,
             asyncs: self.async_jobs,
+            drivers: handle.metrics().num_workers(),
             waiting: self.queue_capacity.unwrap_or(usize::MAX),
             prepares: self.initializer.is_some(),
         };

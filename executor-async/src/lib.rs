@@ -75,6 +75,7 @@ mod pool;
 
 mod agenda;
 mod board;
+mod driver;
 mod place;
 mod poller;
 mod queue;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use executor_core::JobError;
-use executor_core::backend::{JobRef, Polled, Ran, Task};
+use executor_core::backend::{JobRef, Polled, Ran};
 
 use crate::blocking::Permission;
 use crate::pool::{Pool, RUNTIME_GONE};
@@ -25,8 +25,8 @@ pub(crate) struct Poller {
 }
 
 impl Poller {
-    pub(crate) fn new(pool: &Arc<Pool>, slot: SlotKey, task: Task) -> Self {
-        Poller { pool: Arc::clone(pool), slot, polled: Some(task.into_polled()), is_first: true }
+    pub(crate) fn new(pool: &Arc<Pool>, slot: SlotKey, polled: Polled) -> Self {
+        Poller { pool: Arc::clone(pool), slot, polled: Some(polled), is_first: true }
     }
 }
 

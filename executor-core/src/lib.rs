@@ -94,6 +94,7 @@ pub mod codec;
 
 mod ageing;
 mod any_job;
+mod arguments;
 mod bells;
 mod carrier;
 mod cell;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::backend::pieces::first_piece;
+use crate::arguments::Arguments;
 use crate::backend::{Retry, Tally};
 use crate::bells::Waiter;
 use crate::carrier::{Attachments, Carrier, Supply, supplied};
@@ -14,6 +14,7 @@ use crate::job_ref::{AnyCell, JobRef};
 use crate::options::Priority;
 use crate::registry::JobEntry;
 use crate::row::RowClaim;
+use crate::state::JobId;
 
 /// Jobs of one type, encoded: one submitted job, or a chunk of a map. What a backend that runs jobs elsewhere gets in
 /// place of the jobs; see [`Task::into_parcel`](crate::backend::Task::into_parcel).
@@ -28,30 +29,13 @@ pub struct Parcel {
     attached: Vec<(u32, Attachments)>,
 }
 
-enum Arguments {
-    /// Those of one job.
-    One(Vec<u8>),
-    /// Those of one job, so many that nobody should copy them.
-    Large(Arc<Vec<u8>>),
-    /// Those of several jobs, and where each of them ends.
-    Many(Vec<u8>, Box<[usize]>),
-}
-
-/// From this length on the arguments of a job are shared rather than copied: a copy takes a µs or more.
-const LARGE_BYTES: usize = 16 << 10;
-
 impl Parcel {
     pub(crate) fn of_one(
         cell: Arc<dyn AnyCell>,
         entry: &'static JobEntry,
-        arguments: Vec<u8>,
+        arguments: Arguments,
         attachments: Option<Attachments>,
     ) -> Self {
-        let arguments = if arguments.len() < LARGE_BYTES {
-            Arguments::One(arguments)
-        } else {
-            Arguments::Large(Arc::new(arguments))
-        };
         let attached = attachments.map(|attachments| (0, attachments)).into_iter().collect();
         Parcel { cell, entry, arguments, attached }
     }
@@ -83,10 +67,7 @@ impl Parcel {
     /// How many jobs there are, whatever became of them.
     #[must_use]
     pub fn items(&self) -> u32 {
-        match &self.arguments {
-            Arguments::One(_) | Arguments::Large(_) => 1,
-            Arguments::Many(_, ends) => ends.len() as u32,
-        }
+        self.arguments.items()
     }
 
     /// True for a chunk of a map, which wants to [`learn`](Parcel::learn).
@@ -118,6 +99,18 @@ impl Parcel {
         self.cell.state(item).is_pending()
     }
 
+    /// The number of its first job; the others follow.
+    #[must_use]
+    pub fn first_id(&self) -> JobId {
+        self.cell.record().id
+    }
+
+    /// True if one of its jobs was asked to stop. Cheaper than to ask the job.
+    #[must_use]
+    pub fn stop_requested(&self, item: u32) -> bool {
+        self.cell.state(item).stop_requested()
+    }
+
     /// The encoded arguments of one of its jobs.
     ///
     /// # Panics
@@ -125,11 +118,7 @@ impl Parcel {
     /// If there is no such item.
     #[must_use]
     pub fn arguments(&self, item: u32) -> &[u8] {
-        match &self.arguments {
-            Arguments::One(bytes) => bytes,
-            Arguments::Large(bytes) => bytes,
-            Arguments::Many(pieces, ends) => first_piece(&pieces[places(ends, item..item + 1)]),
-        }
+        self.arguments.of(item)
     }
 
     /// The encoded arguments of jobs in a row, as [pieces](crate::backend::pieces) of kind 0, in one. `None` if they are not
@@ -140,10 +129,9 @@ impl Parcel {
     /// If there are no such items.
     #[must_use]
     pub fn pieces(&self, items: Range<u32>) -> Option<&[u8]> {
-        let Arguments::Many(pieces, ends) = &self.arguments else { return None };
         let first_attached = self.attached.partition_point(|(item, _)| *item < items.start);
         let has_attached = self.attached.get(first_attached).is_some_and(|(item, _)| *item < items.end);
-        (!has_attached).then(|| &pieces[places(ends, items)])
+        if has_attached { None } else { self.arguments.pieces(items) }
     }
 
     /// The arguments of a single job that are so many that they should not be copied.
@@ -151,7 +139,7 @@ impl Parcel {
     pub fn large_arguments(&self) -> Option<&Arc<Vec<u8>>> {
         match &self.arguments {
             Arguments::Large(bytes) => Some(bytes),
-            Arguments::One(_) | Arguments::Many(..) => None,
+            Arguments::Short(..) | Arguments::One(_) | Arguments::Many(..) => None,
         }
     }
 
@@ -219,12 +207,6 @@ impl Parcel {
     pub fn learn(&self, items: u32, took: Duration) {
         self.cell.learn(items, took);
     }
-}
-
-/// Where the pieces of these items are, if each ends where `ends` says.
-fn places(ends: &[usize], items: Range<u32>) -> Range<usize> {
-    let end = |items: u32| if items == 0 { 0 } else { ends[items as usize - 1] };
-    end(items.start)..end(items.end)
 }
 
 impl Drop for Parcel {

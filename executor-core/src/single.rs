@@ -32,6 +32,35 @@ type Spare<P> = Option<(P, Duration)>;
 /// What came of an attempt, and the copy for the next.
 type Over<P> = (Attempt<P>, Spare<P>);
 
+/// An async job that is polled. Many end at their first poll, and need no allocation to wait in.
+enum Polling<P: Payload> {
+    First(Started<P>),
+    Later(Box<Started<P>>),
+}
+
+impl<P: Payload> Polling<P> {
+    fn get(&mut self) -> &mut Started<P> {
+        match self {
+            Polling::First(started) => started,
+            Polling::Later(started) => started,
+        }
+    }
+
+    fn into_box(self) -> Box<Started<P>> {
+        match self {
+            Polling::First(started) => Box::new(started),
+            Polling::Later(started) => started,
+        }
+    }
+
+    fn into_inner(self) -> Started<P> {
+        match self {
+            Polling::First(started) => started,
+            Polling::Later(started) => *started,
+        }
+    }
+}
+
 impl<P: Payload> Single<P> {
     pub(crate) fn new(payload: P, options: Option<JobOptions>, control: Arc<dyn Control>) -> Arc<Self> {
         Arc::new(Single { record: Record::new(JobId::take(1), control, options), cell: Cell::new(payload) })
@@ -116,10 +145,10 @@ impl<P: Payload> Single<P> {
     }
 
     /// Starts an async job; a job that is over at once gives its attempt.
-    fn start(self: &Arc<Self>, ticket: &Ticket, tally: &dyn Tally) -> Result<Box<Started<P>>, Over<P>> {
+    fn start(self: &Arc<Self>, ticket: &Ticket, tally: &dyn Tally) -> Result<Started<P>, Over<P>> {
         let (payload, spare) = self.take_attempt(ticket, tally).map_err(|error| (Attempt::failed(error), None))?;
         match run::start(JobRef::new(Arc::clone(self), 0), &**self, payload) {
-            Ok(future) => Ok(Box::new(Started { future, spare })),
+            Ok(future) => Ok(Started { future, spare }),
             Err(attempt) => Err((attempt, spare)),
         }
     }
@@ -183,23 +212,23 @@ impl<P: Payload> AnyCell for Single<P> {
 
     fn poll(self: Arc<Self>, _: u32, ticket: Ticket, cx: &mut Context<'_>, tally: &dyn Tally) -> Result<Ran, Ticket> {
         let mut started = match self.cell.take_started(&ticket) {
-            Some(started) => started,
+            Some(started) => Polling::Later(started),
             None => match self.start(&ticket, tally) {
-                Ok(started) => started,
+                Ok(started) => Polling::First(started),
                 Err((attempt, spare)) => return Ok(self.end_attempt(ticket, attempt, spare, tally)),
             },
         };
         let job = JobRef::new(Arc::clone(&self), 0);
-        let (polled, awaited) = context::enter(job, || noting_awaited(|| run::poll(&*self, &mut started, cx)));
+        let (polled, awaited) = context::enter(job, || noting_awaited(|| run::poll(&*self, started.get(), cx)));
         let Some(attempt) = polled else {
-            self.cell.put_started(&ticket, started);
+            self.cell.put_started(&ticket, started.into_box());
             // What it awaits may be ended by a job of the same pool that needs room: the pool sees to that.
             awaited.iter().filter(|job| !job.state_word().is_done()).for_each(|job| {
                 job.record().control.help(job);
             });
             return Err(ticket);
         };
-        let spare = self.drop_started(*started);
+        let spare = self.drop_started(started.into_inner());
         let attempt = run::judge(&*self, attempt);
         Ok(self.end_attempt(ticket, attempt, spare, tally))
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::arguments::Arguments;
 use crate::backend::{Control, Task};
 use crate::carrier::collected;
 use crate::job_ref::JobRef;
@@ -31,12 +32,13 @@ impl<P: Payload> Submission<P> {
 
     /// A job that leaves this process; the caller keeps the payload.
     pub(crate) fn encoded(payload: &P, options: Option<JobOptions>, control: Arc<dyn Control>) -> Self {
-        let (encoded, attachments) = collected(control.carrier(), || payload.encode());
+        let (encoded, attachments) =
+            collected(control.carrier(), || Arguments::encoded(|bytes| payload.encode_into(bytes)));
         let cell = Single::sealed(options, control);
         let entry = P::entry();
         let task = match encoded {
-            Ok(bytes) => entry.map(|entry| {
-                let parcel = Parcel::of_one(Arc::clone(&cell) as Arc<_>, entry, bytes, attachments);
+            Ok(arguments) => entry.map(|entry| {
+                let parcel = Parcel::of_one(Arc::clone(&cell) as Arc<_>, entry, arguments, attachments);
                 Task::parcel(parcel)
             }),
             Err(error) => {

@@ -10,31 +10,10 @@ use executor_core::backend::{JobRef, Parcel, RoomTicket};
 use executor_core::{JobError, JobId, Priority, Rejection, Restarts, Shutdown};
 
 use crate::bell::Bell;
+use crate::frame::Frame;
 use crate::load::{Fate, Key, Load, Loads};
 use crate::queue::Queue;
-use crate::wire::{Page, Place};
-
-/// A frame of jobs that a worker has and has not passed.
-#[derive(Debug)]
-pub(crate) struct Frame {
-    pub(crate) place: Place,
-    pub(crate) load: Key,
-    /// The first of its items, in the load.
-    pub(crate) first: u32,
-    pub(crate) items: u16,
-    /// How many outcomes have come.
-    pub(crate) received: u16,
-    /// The jobs, if they are of a map, which wants to know how long they take.
-    pub(crate) chunk: Option<Arc<Parcel>>,
-}
-
-impl Frame {
-    /// The number of an item of the load in this frame.
-    fn item_of(&self, key: Key, item: u32) -> Option<u16> {
-        let offset = item.checked_sub(self.first).and_then(|offset| u16::try_from(offset).ok())?;
-        (self.load == key && offset < self.items).then_some(offset)
-    }
-}
+use crate::wire::{ITEMS_MAX, Page, Place};
 
 /// What of one worker everybody may reach.
 #[derive(Debug, Default)]
@@ -65,8 +44,8 @@ pub(crate) struct Sent {
     pub(crate) worker: usize,
     pub(crate) place: Place,
     pub(crate) item: u16,
+    /// How many jobs were sent with it.
     pub(crate) items: u16,
-    pub(crate) first: u32,
 }
 
 /// A running job that is to be ended by force.
@@ -168,6 +147,50 @@ impl Board {
         }
     }
 
+    /// The load whose turn it is.
+    pub(crate) fn next_load(&mut self) -> Option<(Key, &Load)> {
+        let Board { queue, loads, .. } = self;
+        let key = queue.peek(|key| loads.get(key).is_some_and(|load| load.is_queued))?;
+        Some((key, loads.get(key)?))
+    }
+
+    /// Takes up to `most` items that follow one another of the load whose turn it is, to be sent.
+    pub(crate) fn take_items(&mut self, key: Key, most: u32) -> Range<u32> {
+        let Board { queue, loads, waiting, .. } = self;
+        let Some(load) = loads.get_mut(key) else { return 0..0 };
+        let items = load.take(most);
+        if !load.waits() {
+            load.is_queued = false;
+            load.is_due = queue.highest().is_some_and(|highest| highest > load.priority as usize);
+            queue.pop(load.priority);
+        }
+        *waiting -= items.len() as u64;
+        items
+    }
+
+    /// Takes the job whose turn it is, and those whose turn comes next as long as each [follows](Load::follows) the one before, up to `most` in
+    /// all, to be sent together.
+    pub(crate) fn take_alike(&mut self, key: Key, most: u32) -> Vec<Key> {
+        let mut taken = Vec::new();
+        let mut next = Some(key);
+        while let Some(key) = next.take() {
+            if !self.take_items(key, 1).is_empty() {
+                taken.push(key);
+            }
+            let (Some(&first), Some(&last)) = (taken.first(), taken.last()) else { break };
+            if taken.len() < most.min(u32::from(ITEMS_MAX)) as usize
+                && let Some(last) = self.loads.get(last)
+                && let last = (last.job, last.priority, last.parcel.first_id())
+                && let Some((after, load)) = self.next_load()
+                && after != first
+                && load.follows(last)
+            {
+                next = Some(after);
+            }
+        }
+        taken
+    }
+
     /// Items that were sent have not begun: they wait again, before the others.
     pub(crate) fn give_back(&mut self, key: Key, items: Range<u32>) {
         if items.is_empty() {
@@ -186,15 +209,9 @@ impl Board {
         (0..).zip(&self.desks).find_map(|(worker, desk)| {
             let page = desk.page.as_ref()?;
             desk.frames.iter().find_map(|frame| {
-                let number = frame.item_of(key, item)?;
+                let number = frame.number_of(key, item)?;
                 let has_it = page.reach(frame.place).is_some_and(|reach| number < reach.limit);
-                has_it.then_some(Sent {
-                    worker,
-                    place: frame.place,
-                    item: number,
-                    items: frame.items,
-                    first: frame.first,
-                })
+                has_it.then_some(Sent { worker, place: frame.place, item: number, items: frame.items })
             })
         })
     }
@@ -230,14 +247,13 @@ impl Board {
         }
         let sent = self.sent(key, item)?;
         let taken = self.take_tail(sent.worker, sent.place, sent.item..sent.items);
-        let back = |number: u16| sent.first + u32::from(number);
         if taken.contains(&sent.item) {
             // It is this one, and those behind it go elsewhere.
-            self.give_back(key, back(taken.start + 1)..back(taken.end));
+            self.give_back_sent(sent.worker, sent.place, taken.start + 1..taken.end);
             self.end_item(key);
             return Some(parcel);
         }
-        self.give_back(key, back(taken.start)..back(taken.end));
+        self.give_back_sent(sent.worker, sent.place, taken);
         None
     }
 
@@ -249,10 +265,21 @@ impl Board {
         let taken = page.withdraw_tail(place, tail);
         desk.ahead -= taken.len() as u32;
         let frame = desk.frames.iter().find(|frame| frame.place == place).filter(|_| !taken.is_empty());
-        if let Some(load) = frame.and_then(|frame| self.loads.get(frame.load)) {
-            self.queue.came_back(load.priority);
+        if let Some(frame) = frame {
+            for load in frame.cargo.spans(taken.clone()).filter_map(|(key, _)| self.loads.get(key)) {
+                self.queue.came_back(load.priority);
+            }
         }
         taken
+    }
+
+    /// What was taken back of a frame waits again, in its order, before the others.
+    pub(crate) fn give_back_sent(&mut self, worker: usize, place: Place, taken: Range<u16>) {
+        let frame = self.desks[worker].frames.iter().find(|frame| frame.place == place);
+        let Some(cargo) = frame.map(|frame| frame.cargo.clone()) else { return };
+        for (key, items) in cargo.spans(taken).rev() {
+            self.give_back(key, items);
+        }
     }
 
     /// Takes back what a worker has and has not begun; it waits again, in its order.
@@ -263,15 +290,16 @@ impl Board {
     /// Takes back what a worker has and has not begun, of the loads that `gives_way` is true for.
     fn take_back(&mut self, worker: usize, gives_way: impl Fn(&Load) -> bool) {
         let loads = &self.loads;
+        let first_left = |frame: &Frame| frame.cargo.at(frame.received).and_then(|(key, _)| loads.get(key));
         let frames: Vec<_> = self.desks[worker]
             .frames
             .iter()
-            .filter(|frame| loads.get(frame.load).is_some_and(&gives_way))
-            .map(|frame| (frame.place, frame.received..frame.items, frame.load, frame.first))
+            .filter(|frame| first_left(frame).is_some_and(&gives_way))
+            .map(|frame| (frame.place, frame.received..frame.items))
             .collect();
-        for (place, tail, key, first) in frames.into_iter().rev() {
+        for (place, tail) in frames.into_iter().rev() {
             let taken = self.take_tail(worker, place, tail);
-            self.give_back(key, first + u32::from(taken.start)..first + u32::from(taken.end));
+            self.give_back_sent(worker, place, taken);
         }
     }
 

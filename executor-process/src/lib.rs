@@ -106,6 +106,7 @@ mod command;
 
 mod entry;
 mod exit;
+mod frame;
 mod start;
 
 mod bell;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use executor_core::Priority;
 use executor_core::backend::{Claim, Parcel};
+use executor_core::{JobId, Priority};
 
 use crate::wire::ItemOptions;
 
@@ -42,17 +42,12 @@ pub(crate) struct Load {
     pub(crate) priority: Priority,
     /// The first items that have never been sent.
     next: Range<u32>,
-    /// Items that were sent and came back, because their worker was busy or died.
-    returned: Vec<Range<u32>>,
-    /// Items that were withdrawn out of `next` or `returned`.
-    gone: BTreeSet<u32>,
     /// How many items have not ended.
     pub(crate) open: u32,
     /// What goes with each item, if anything does.
     pub(crate) options: Option<Box<ItemOptions>>,
-    /// The right to end items that have begun before: a job that is tried again, or items whose end was decided.
-    claims: Vec<(u32, Claim)>,
-    fates: Vec<(u32, Fate)>,
+    /// What happens to few of the jobs.
+    events: Option<Box<Events>>,
     /// It is one job, and not its first attempt.
     pub(crate) is_retry: bool,
     /// Its map wants to know how long the jobs take.
@@ -65,6 +60,18 @@ pub(crate) struct Load {
     pub(crate) is_queued: bool,
 }
 
+/// What happened to items of a load that happens to few of all jobs, so that the others have no room for it.
+#[derive(Debug, Default)]
+struct Events {
+    /// Items that were sent and came back, because their worker was busy or died.
+    returned: Vec<Range<u32>>,
+    /// Items that were withdrawn before they were sent, or after they came back.
+    gone: BTreeSet<u32>,
+    /// The right to end items that have begun before: a job that is tried again, or items whose end was decided.
+    claims: Vec<(u32, Claim)>,
+    fates: Vec<(u32, Fate)>,
+}
+
 impl Load {
     pub(crate) fn new(parcel: Arc<Parcel>, job: u32) -> Self {
         Load::of(parcel, job)
@@ -74,8 +81,9 @@ impl Load {
         let items = parcel.items();
         // Those that could not be encoded have failed by themselves.
         let failed = |item: &u32| !parcel.is_pending(*item);
-        let gone = if items > 1 { (0..items).filter(failed).collect() } else { BTreeSet::new() };
+        let gone: BTreeSet<u32> = if items > 1 { (0..items).filter(failed).collect() } else { BTreeSet::new() };
         let open = items - gone.len() as u32;
+        let events = (!gone.is_empty()).then(|| Box::new(Events { gone, ..Events::default() }));
         let parcel_is_of_map = parcel.is_of_map();
         let is_single_attempt = parcel_is_of_map || parcel.options().is_none();
         let priority = parcel.priority();
@@ -93,12 +101,9 @@ impl Load {
             job,
             priority,
             next: 0..items,
-            returned: Vec::new(),
-            gone,
             open,
             options: options.filter(|options| !options.is_plain()),
-            claims: Vec::new(),
-            fates: Vec::new(),
+            events,
             is_retry: false,
             is_of_map: parcel_is_of_map,
             is_single_attempt,
@@ -110,43 +115,68 @@ impl Load {
     /// The next attempt of a job, of which `claim` is the right to end it.
     pub(crate) fn again(parcel: Arc<Parcel>, job: u32, claim: Claim) -> Self {
         let mut load = Load::of(parcel, job);
-        load.claims.push((0, claim));
+        load.events().claims.push((0, claim));
         load.is_retry = true;
         load
+    }
+
+    fn events(&mut self) -> &mut Events {
+        self.events.get_or_insert_default()
     }
 
     /// Decides about a running item; false if it has ended.
     pub(crate) fn decide(&mut self, item: u32, fate: Fate) -> bool {
         let job = self.parcel.job(item);
-        if !self.claims.iter().any(|(claimed, _)| *claimed == item) {
+        let claims = &mut self.events().claims;
+        if !claims.iter().any(|(claimed, _)| *claimed == item) {
             let Some(claim) = job.claim() else { return false };
-            self.claims.push((item, claim));
+            claims.push((item, claim));
         }
         if fate == Fate::Killed && !job.decide_kill() {
             return false;
         }
         if self.fate(item).is_none() {
-            self.fates.push((item, fate));
+            self.events().fates.push((item, fate));
         }
         true
     }
 
     /// What was decided about an item.
     pub(crate) fn fate(&self, item: u32) -> Option<Fate> {
-        self.fates.iter().find(|(decided, _)| *decided == item).map(|(_, fate)| *fate)
+        let fates = &self.events.as_ref()?.fates;
+        fates.iter().find(|(decided, _)| *decided == item).map(|(_, fate)| *fate)
     }
 
     /// True if nothing was decided about any item, and an item that has ended is not tried again.
     pub(crate) fn is_plain(&self) -> bool {
-        self.is_single_attempt && self.claims.is_empty() && self.fates.is_empty()
+        let is_decided = |events: &Events| !events.claims.is_empty() || !events.fates.is_empty();
+        self.is_single_attempt && !self.events.as_deref().is_some_and(is_decided)
     }
 
     /// The right to end an item, which has begun.
     pub(crate) fn claim(&mut self, item: u32) -> Option<Claim> {
-        match self.claims.iter().position(|(claimed, _)| *claimed == item) {
-            Some(place) => Some(self.claims.swap_remove(place).1),
-            None => self.parcel.job(item).claim(),
+        if let Some(events) = &mut self.events
+            && let Some(place) = events.claims.iter().position(|(claimed, _)| *claimed == item)
+        {
+            return Some(events.claims.swap_remove(place).1);
         }
+        self.parcel.job(item).claim()
+    }
+
+    /// True for one job of which nothing special is to be told, and which may share a frame with others of its kind.
+    pub(crate) fn is_alone(&self) -> bool {
+        !self.is_of_map
+            && self.options.is_none()
+            && self.is_plain()
+            && self.parcel.large_arguments().is_none()
+            && self.parcel.attachments(0).is_none()
+            && !self.parcel.stop_requested(0)
+    }
+
+    /// True if it may go in one frame behind a job of this type, priority and number.
+    pub(crate) fn follows(&self, (job, priority, id): (u32, Priority, JobId)) -> bool {
+        let is_next = self.parcel.first_id().as_u64() == id.as_u64() + 1;
+        self.job == job && self.priority == priority && is_next && self.is_alone()
     }
 
     /// True for a job that waits between two attempts.
@@ -156,25 +186,30 @@ impl Load {
 
     /// True if items of it wait to be sent.
     pub(crate) fn waits(&self) -> bool {
-        !self.next.is_empty() || !self.returned.is_empty()
+        !self.next.is_empty() || self.events.as_ref().is_some_and(|events| !events.returned.is_empty())
     }
 
     /// Takes up to `most` items that follow one another and may be sent. Empty if none is left.
     pub(crate) fn take(&mut self, most: u32) -> Range<u32> {
+        let Some(events) = &mut self.events else {
+            let taken = self.next.start..self.next.start.saturating_add(most).min(self.next.end);
+            self.next.start = taken.end;
+            return taken;
+        };
+        let Events { returned, gone, .. } = &mut **events;
         loop {
-            let source = self.returned.last_mut().unwrap_or(&mut self.next);
+            let source = returned.last_mut().unwrap_or(&mut self.next);
             if source.start >= source.end {
-                if self.returned.pop().is_none() {
+                if returned.pop().is_none() {
                     return 0..0;
                 }
                 continue;
             }
-            let gone = |item: u32| self.gone.contains(&item);
-            while source.start < source.end && gone(source.start) {
+            while source.start < source.end && gone.contains(&source.start) {
                 source.start += 1;
             }
             let most = source.start.saturating_add(most).min(source.end);
-            let end = (source.start..most).find(|&item| gone(item)).unwrap_or(most);
+            let end = (source.start..most).find(|item| gone.contains(item)).unwrap_or(most);
             let taken = source.start..end;
             source.start = end;
             if !taken.is_empty() {
@@ -186,14 +221,15 @@ impl Load {
     /// Items that were sent have not begun, and wait again.
     pub(crate) fn give_back(&mut self, items: Range<u32>) {
         if !items.is_empty() {
-            self.returned.push(items);
+            self.events().returned.push(items);
         }
     }
 
     /// Takes out one item that waits; false if it does not wait.
     pub(crate) fn withdraw(&mut self, item: u32) -> bool {
-        let waits = self.next.contains(&item) || self.returned.iter().any(|range| range.contains(&item));
-        waits && self.gone.insert(item)
+        let returned = |events: &Events| events.returned.iter().any(|range| range.contains(&item));
+        let waits = self.next.contains(&item) || self.events.as_deref().is_some_and(returned);
+        waits && self.events().gone.insert(item)
     }
 }
 

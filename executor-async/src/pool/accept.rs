@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::task::Waker;
 use std::time::Instant;
 
-use executor_core::backend::{JobRef, Ran, Refused, Retry, Room, RoomTicket, Task};
+use executor_core::backend::{JobRef, Polled, Ran, Refused, Retry, Room, RoomTicket, Task};
 
 use super::{Pool, quietly};
 use crate::blocking;
 use crate::board::{Board, Denied, Order, Seating};
+use crate::driver::{Batch, Driver};
 use crate::poller::Poller;
 use crate::queue::{Next, Ticket};
 use crate::slots::SlotKey;
@@ -77,18 +78,17 @@ impl Pool {
 
     /// Hands to the runtime what a step under the lock led to.
     pub(super) fn carry_out(&self, order: Order) {
-        let Order { poll, thread, prepares } = order;
-        if poll.is_none() && thread.is_none() && !prepares {
+        let Order { poll, drivers, thread, prepares } = order;
+        if poll.is_none() && drivers == 0 && thread.is_none() && !prepares {
             return;
         }
         // Whoever calls has the pool.
         let Some(me) = self.me.upgrade() else { return };
         if let Some((slot, task)) = poll {
-            let abort = self.runtime.spawn(Poller::new(&me, slot, task)).abort_handle();
-            let abort = self.lock().slots.set_abort(slot, abort);
-            if let Some(abort) = abort {
-                abort.abort();
-            }
+            self.hand_over(slot, task.into_polled());
+        }
+        for _ in 0..drivers {
+            drop(self.runtime.spawn(Driver::new(&me)));
         }
         // The runtime panics if the system has no thread for it; the shift is dropped then, which breaks the pool.
         if let Some((seating, first)) = thread {
@@ -121,37 +121,67 @@ impl Pool {
         self.carry_out(order);
     }
 
+    /// Gives an async job a task of its own in the runtime.
+    pub(crate) fn hand_over(&self, slot: SlotKey, polled: Polled) {
+        // Whoever calls has the pool.
+        let Some(me) = self.me.upgrade() else { return };
+        let abort = self.runtime.spawn(Poller::new(&me, slot, polled)).abort_handle();
+        let abort = self.lock().slots.set_abort(slot, abort);
+        if let Some(abort) = abort {
+            abort.abort();
+        }
+    }
+
     /// The seat of the async jobs is initialized: those that wait may go.
     pub(crate) fn async_seat_is_ready(&self) {
         let mut board = self.lock();
-        board.async_seat_is_ready();
-        while let Some(poll) = board.next_async() {
-            let woken = self.room_was_made(&mut board);
-            drop(board);
-            woken.wake();
-            self.carry_out(Order { poll: Some(poll), ..Order::default() });
-            board = self.lock();
-        }
+        let order = board.async_seat_is_ready();
         self.end_if_over(board);
+        self.carry_out(order);
     }
 
-    /// An async job left the runtime: it ended, or will be tried again.
-    pub(crate) fn ended(&self, slot: SlotKey, ran: Ran) {
-        // First, so that the pool does not seem to be at its end meanwhile.
-        if let Ran::Again(retry) = ran {
-            self.again(retry);
-        }
+    /// Takes from a driver what has ended, and gives it the next jobs; false if there are none, and the driver leaves.
+    pub(crate) fn begin_asyncs(&self, batch: &mut Batch) -> bool {
+        let Batch { begun, ended } = batch;
+        let slots: Vec<SlotKey> = ended
+            .drain(..)
+            .map(|(slot, ran)| {
+                self.see_to_next(ran);
+                slot
+            })
+            .collect();
         let mut board = self.lock();
-        let left = board.slots.leave(slot);
-        if let Some((_, Some(limit))) = &left {
-            board.agenda.remove(*limit);
+        let left: Vec<_> = slots.into_iter().map(|slot| board.leave_slot(slot)).collect();
+        board.next_asyncs(begun);
+        if begun.is_empty() {
+            board.driver_leaves();
         }
-        let poll = board.next_async();
         let woken = self.room_was_made(&mut board);
         self.end_if_over(board);
         drop(left);
         woken.wake();
-        self.carry_out(Order { poll, ..Order::default() });
+        !begun.is_empty()
+    }
+
+    /// An async job left the runtime: it ended, or will be tried again.
+    pub(crate) fn ended(&self, slot: SlotKey, ran: Ran) {
+        self.see_to_next(ran);
+        let mut board = self.lock();
+        let left = board.leave_slot(slot);
+        let order = Order { drivers: board.call_driver(), ..Order::default() };
+        let woken = self.room_was_made(&mut board);
+        self.end_if_over(board);
+        drop(left);
+        woken.wake();
+        self.carry_out(order);
+    }
+
+    /// Sees to the next attempt of a job, if there is one: before it leaves its slot, so that the pool does not seem to be at its
+    /// end meanwhile.
+    fn see_to_next(&self, ran: Ran) {
+        if let Ran::Again(retry) = ran {
+            self.again(retry);
+        }
     }
 
     /// Sees to the next attempt of a job.

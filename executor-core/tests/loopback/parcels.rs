@@ -1,6 +1,7 @@
 //! What a parcel is and what becomes of its jobs, seen on a [`Shelf`].
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use executor_core::JobError;
-use executor_core::backend::Claim;
+use executor_core::backend::{Claim, Parcel};
 
 use super::Dispatcher;
 use super::member::Member;
-use crate::board::{Board, Desk, Frame};
+use crate::board::{Board, Desk};
 use crate::carrier::descriptors;
+use crate::frame::{Cargo, Frame};
 use crate::load::{Key, Load};
-use crate::wire::{ITEMS_MAX, Item, Lane, PushError, Row};
+use crate::wire::{ITEMS_MAX, Item, ItemOptions, Lane, PushError, Row};
 
 impl Dispatcher {
     /// Hands out what waits, as far as there is room; true if something could not be sent and must be ended.
@@ -34,21 +35,21 @@ impl Dispatcher {
     fn hand_out(&mut self, board: &mut Board, unsendable: &mut Vec<(Claim, JobError)>) {
         let bounded = self.pool.capacity.is_some();
         loop {
-            let Board { queue, loads, desks, .. } = &mut *board;
+            let desks = &board.desks;
             let rooms = (0..).zip(&self.members).map(|(worker, member)| (worker, member.room(&desks[worker], bounded)));
             let free = rooms.filter(|&(_, room)| room > 0);
             let Some((worker, room)) = free.min_by_key(|&(worker, _)| desks[worker].ahead) else { return };
-            let Some(key) = queue.peek(|key| loads.get(key).is_some_and(|load| load.is_queued)) else { return };
-            let Some(load) = loads.get_mut(key) else { return };
             // Where several workers are free, a long row is shared between them.
-            let fair = load.open.div_ceil(2 * self.pool.workers as u32).max(1);
-            let items = load.take(room.min(fair).min(u32::from(ITEMS_MAX)));
-            if !load.waits() {
-                load.is_queued = false;
-                load.is_due = queue.highest().is_some_and(|highest| highest > load.priority as usize);
-                queue.pop(load.priority);
+            let share = |open: u64| open.div_ceil(2 * self.pool.workers as u64).clamp(1, u64::from(room)) as u32;
+            let Some((key, load)) = board.next_load() else { return };
+            if load.is_alone() {
+                let most = share(board.waiting);
+                let jobs = board.take_alike(key, most);
+                self.send_jobs(board, worker, jobs, unsendable);
+                continue;
             }
-            board.waiting -= items.len() as u64;
+            let most = share(load.open.into());
+            let items = board.take_items(key, most.min(u32::from(ITEMS_MAX)));
             if !items.is_empty() {
                 self.send(board, worker, key, items, unsendable);
             }
@@ -85,6 +86,36 @@ impl Dispatcher {
         })
     }
 
+    /// Sends jobs that are alike in one frame.
+    fn send_jobs(&mut self, board: &mut Board, worker: usize, jobs: Vec<Key>, unsendable: &mut Vec<(Claim, JobError)>) {
+        let &[first, _, ..] = &jobs[..] else {
+            return jobs.into_iter().for_each(|key| self.send(board, worker, key, 0..1, unsendable));
+        };
+        let Some(present) = self.members[worker].present() else { return };
+        let Some(Load { parcel, job, .. }) = board.loads.get(first) else { return };
+        let options = ItemOptions { id: Some(parcel.first_id().as_u64()), ..ItemOptions::default() };
+        let parcels = jobs.iter().filter_map(|&key| board.loads.get(key)).map(|load| &load.parcel);
+        let item = |(number, parcel): (usize, _)| Item {
+            argument: Parcel::arguments(parcel, 0).into(),
+            options: (number == 0).then_some(&options),
+            attachments: None,
+        };
+        let items: Vec<_> = parcels.map(Arc::as_ref).enumerate().map(item).collect();
+        match present.lane.push_run(*job, &items) {
+            Ok(place) => {
+                let count = items.len() as u16;
+                self.sent(
+                    board,
+                    worker,
+                    Frame { place, cargo: Cargo::Jobs(jobs.into()), items: count, received: 0, chunk: None },
+                );
+            }
+            Err(PushError::NoCredit) => jobs.into_iter().rev().for_each(|key| board.give_back(key, 0..1)),
+            // Together they are too long.
+            Err(_) => jobs.into_iter().for_each(|key| self.send(board, worker, key, 0..1, unsendable)),
+        }
+    }
+
     fn send(
         &mut self,
         board: &mut Board,
@@ -93,24 +124,18 @@ impl Dispatcher {
         items: Range<u32>,
         unsendable: &mut Vec<(Claim, JobError)>,
     ) {
-        let member = &mut self.members[worker];
         let Some(load) = board.loads.get_mut(key) else { return };
-        let Some(present) = member.present() else { return };
+        let Some(present) = self.members[worker].present() else { return };
         let pushed = push(&mut present.lane, load, items.clone());
         match pushed {
             Ok(place) => {
                 let chunk = load.is_of_map.then(|| Arc::clone(&load.parcel));
                 let limit = load.options.as_ref().and_then(|options| options.run_limit_ns);
-                let desk = &mut board.desks[worker];
-                let count = items.len() as u16;
-                if desk.ahead == 0 {
-                    member.begin();
-                }
-                desk.ahead += u32::from(count);
-                desk.frames.push_back(Frame { place, load: key, first: items.start, items: count, received: 0, chunk });
                 if let Some(limit) = limit {
-                    member.limit(key, place, std::time::Duration::from_nanos(limit));
+                    self.members[worker].limit(key, place, std::time::Duration::from_nanos(limit));
                 }
+                let cargo = Cargo::Items { load: key, first: items.start };
+                self.sent(board, worker, Frame { place, cargo, items: items.len() as u16, received: 0, chunk });
             }
             Err(PushError::NoCredit) => board.give_back(key, items),
             Err(_) if items.len() > 1 => {
@@ -128,15 +153,24 @@ impl Dispatcher {
             }
         }
     }
+
+    /// Notes what a worker has been sent.
+    fn sent(&mut self, board: &mut Board, worker: usize, frame: Frame) {
+        let desk = &mut board.desks[worker];
+        if desk.ahead == 0 {
+            self.members[worker].begin();
+        }
+        desk.ahead += u32::from(frame.items);
+        desk.frames.push_back(frame);
+    }
 }
 
 /// Puts a frame of these items into the lane.
 fn push(lane: &mut impl Lane, load: &Load, items: Range<u32>) -> Result<crate::wire::Place, PushError> {
     let parcel = &load.parcel;
-    let first = parcel.job(items.start);
     let mut options = load.options.as_deref().cloned().unwrap_or_default();
-    options.id = Some(first.id().as_u64());
-    options.stop = first.stop_requested();
+    options.id = Some(parcel.first_id().as_u64() + u64::from(items.start));
+    options.stop = parcel.stop_requested(items.start);
     if let Some(pieces) = parcel.pieces(items.clone()) {
         // No more items are taken at once than a frame can have.
         return lane.push_row(Row { job: load.job, items: items.len() as u16, pieces, options: &options });

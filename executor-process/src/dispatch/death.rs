@@ -197,22 +197,23 @@ impl Dispatcher {
         let mut back = Vec::new();
         for (place, verdict) in verdicts {
             let Some(frame) = desk.frames.iter().find(|frame| frame.place == place) else { continue };
-            let item = |number: u16| frame.first + u32::from(number);
             for number in verdict.lost.clone().chain(verdict.blamed) {
+                let Some((key, item)) = frame.cargo.at(number) else { continue };
                 let blamed = verdict.blamed == Some(number);
                 let ran =
                     if blamed { Ran::Died(death.clone(), words(place, number)) } else { Ran::Lost(death.clone()) };
-                endings.extend(board.end_sent(frame.load, item(number), ran));
+                endings.extend(board.end_sent(key, item, ran));
             }
             for number in verdict.claimed {
+                let Some((key, item)) = frame.cargo.at(number) else { continue };
                 // None of its code has run. But if its end was decided, it is not to run elsewhere.
-                if board.loads.get(frame.load).is_some_and(|load| load.fate(item(number)).is_some()) {
-                    endings.extend(board.end_sent(frame.load, item(number), Ran::Died(death.clone(), None)));
+                if board.loads.get(key).is_some_and(|load| load.fate(item).is_some()) {
+                    endings.extend(board.end_sent(key, item, Ran::Died(death.clone(), None)));
                 } else {
-                    back.push((frame.load, item(number)..item(number + 1)));
+                    back.push((key, item..item + 1));
                 }
             }
-            back.push((frame.load, item(verdict.unbegun.start)..item(verdict.unbegun.end)));
+            back.extend(frame.cargo.spans(verdict.unbegun));
         }
         for (key, items) in back.into_iter().rev() {
             board.give_back(key, items);

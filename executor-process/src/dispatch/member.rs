@@ -11,6 +11,7 @@ use super::pipes::Pipes;
 use super::recycle::Wear;
 use crate::bell::Bell;
 use crate::board::Desk;
+use crate::frame::Frame;
 use crate::load::{Fate, Key};
 use crate::start::{Ticket, Worker};
 use crate::wire::{Activity, Flushed, Lane, Order, Page, Place, SocketLane};
@@ -272,7 +273,7 @@ impl Member {
             return;
         };
         if page.activity() != Activity::Running(doomed.place, doomed.item) {
-            let open = |frame: &crate::board::Frame| frame.place == doomed.place && frame.received <= doomed.item;
+            let open = |frame: &Frame| frame.place == doomed.place && frame.received <= doomed.item;
             if !desk.frames.iter().any(open) {
                 self.doomed = None;
             } else if unheard && Instant::now() >= doomed.patience_ends {

@@ -23,6 +23,7 @@
 //! first; and if the page says that this job still runs, the process is killed. What it had ended and not yet sent is found in its
 //! [journal](crate::wire). If the job ended in between, nothing is killed.
 
+mod alarm;
 mod assign;
 mod death;
 mod member;
@@ -46,6 +47,7 @@ use crate::load::Fate;
 use crate::pool::Pool;
 use crate::start::{Event, Starter};
 
+use alarm::Alarm;
 use member::Member;
 use pipes::Capture;
 
@@ -54,7 +56,8 @@ pub(crate) use news::{Death, News, Ran, Told};
 
 const BELL: u64 = 0;
 const STARTER: u64 = 1;
-const FIRST_MEMBER: u64 = 2;
+const ALARM: u64 = 2;
+const FIRST_MEMBER: u64 = 3;
 /// Far behind the last member: two numbers for each.
 const FIRST_PIPE: u64 = 1 << 32;
 
@@ -64,6 +67,7 @@ pub(crate) struct Dispatcher {
     recipe: Recipe,
     starter: Starter,
     poll: Epoll,
+    alarm: Alarm,
     /// One for each worker; twice as many where workers are [recycled](recycle).
     members: Vec<Member>,
     /// Which of its members each worker is.
@@ -85,6 +89,8 @@ impl Dispatcher {
         let poll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         poll.add(&pool.bell, EpollEvent::new(EpollFlags::EPOLLIN, BELL))?;
         poll.add(&starter, EpollEvent::new(EpollFlags::EPOLLIN, STARTER))?;
+        let alarm = Alarm::new()?;
+        poll.add(&alarm, EpollEvent::new(EpollFlags::EPOLLIN, ALARM))?;
         let jobs_max = recipe.recycling.jobs;
         let members = (0..pool.places).map(|_| Member::new(jobs_max)).collect();
         let serving = (0..pool.workers).collect();
@@ -93,6 +99,7 @@ impl Dispatcher {
             recipe,
             starter,
             poll,
+            alarm,
             members,
             serving,
             next_wear: None,
@@ -148,7 +155,10 @@ impl Dispatcher {
 
     /// Sleeps until something comes, and takes it in.
     fn sleep(&mut self, until: Option<Instant>) -> io::Result<()> {
-        let timeout = until.map_or(EpollTimeout::NONE, timeout_until);
+        let timeout = match until {
+            Some(until) if !self.alarm.set(until)? => EpollTimeout::ZERO,
+            _ => EpollTimeout::NONE,
+        };
         let mut ready = [EpollEvent::empty(); 64];
         let count = match self.poll.wait(&mut ready, timeout) {
             Ok(count) => count,
@@ -159,6 +169,7 @@ impl Dispatcher {
             match event.data() {
                 BELL => drop(self.pool.bell.answer()),
                 STARTER => self.take_events()?,
+                ALARM => self.alarm.answer(),
                 number if number >= FIRST_PIPE => self.hear(number - FIRST_PIPE, event.events()),
                 number => self.drain((number - FIRST_MEMBER) as usize),
             }
@@ -217,11 +228,4 @@ impl Dispatcher {
         let looks = self.members.iter().filter_map(Member::next_look);
         looks.chain(self.not_before).chain(self.next_wear).min()
     }
-}
-
-/// The time until a moment, in whole ms, rounded up, so that the moment has come when it is over.
-fn timeout_until(until: Instant) -> EpollTimeout {
-    let left = until.saturating_duration_since(Instant::now());
-    let ms = left.as_nanos().div_ceil(1_000_000).min(60_000);
-    EpollTimeout::try_from(ms as u64).unwrap_or(EpollTimeout::ZERO)
 }

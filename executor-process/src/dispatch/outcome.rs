@@ -10,6 +10,7 @@ use executor_core::backend::{Arrived, Claim, JobRef, Landed, Parcel, RowClaim, T
 use super::Dispatcher;
 use super::news::{News, Ran, Row, Told, run_limit};
 use crate::board::Board;
+use crate::frame::Cargo;
 use crate::load::{Fate, Key, Load};
 use crate::pool::Pool;
 use crate::wire::{Drained, Lane, LaneError, Place};
@@ -24,13 +25,13 @@ impl Board {
     }
 
     /// Counts outcomes of items that follow one another, and says which items of which load they are.
-    fn receive(&mut self, worker: usize, place: Place, item: u16, items: u16) -> Option<(Key, u32)> {
+    fn receive(&mut self, worker: usize, place: Place, items: u16) -> Option<Cargo> {
         let desk = &mut self.desks[worker];
         let frame = desk.frames.iter_mut().find(|frame| frame.place == place)?;
         frame.received += items;
         desk.ahead -= u32::from(items);
         desk.ended += u64::from(items);
-        Some((frame.load, frame.first + u32::from(item)))
+        Some(frame.cargo.clone())
     }
 
     /// Takes items off the board that gave outputs, and counts them as finished; `None` if each is to be looked at.
@@ -119,17 +120,24 @@ impl Dispatcher {
                     board = pool.lock();
                 }
                 Told::Row(row) => {
-                    let Some((key, first)) = board.receive(worker, row.place, row.first, row.items()) else { continue };
-                    if let Some(claim) = board.end_row(key, first, row.items()) {
-                        landings.push(Landing::Row { claim, row });
-                        continue;
-                    }
-                    for (item, ran) in (first..).zip(row.outcomes(&parts)) {
-                        landings.extend(board.end_sent(key, item, ran).map(Landing::One));
+                    let Some(cargo) = board.receive(worker, row.place, row.items()) else { continue };
+                    let mut rest = row.parts.clone();
+                    for (key, items) in cargo.spans(row.first..row.first + row.items()) {
+                        let parts_now = rest.start..rest.start + items.len();
+                        rest.start = parts_now.end;
+                        let row = Row { parts: parts_now, ..row };
+                        if let Some(claim) = board.end_row(key, items.start, row.items()) {
+                            landings.push(Landing::Row { claim, row });
+                            continue;
+                        }
+                        for (item, ran) in items.zip(row.outcomes(&parts)) {
+                            landings.extend(board.end_sent(key, item, ran).map(Landing::One));
+                        }
                     }
                 }
                 Told::Outcome { place, item, outcome } => {
-                    let Some((key, item)) = board.receive(worker, place, item, 1) else { continue };
+                    let cargo = board.receive(worker, place, 1);
+                    let Some((key, item)) = cargo.and_then(|cargo| cargo.at(item)) else { continue };
                     landings.extend(board.end_sent(key, item, outcome).map(Landing::One));
                 }
                 Told::Done { outcomes, busy_ns, passed } => {
@@ -145,8 +153,8 @@ impl Dispatcher {
                 Told::Progress { place, item, done, total } => {
                     let frame = board.desks[worker].frames.iter().find(|frame| frame.place == place);
                     let job = frame.and_then(|frame| {
-                        let load = board.loads.get(frame.load)?;
-                        Some(load.parcel.job(frame.first + u32::from(item)))
+                        let (key, item) = frame.cargo.at(item)?;
+                        Some(board.loads.get(key)?.parcel.job(item))
                     });
                     if let Some(job) = job {
                         job.set_progress(done, total);

@@ -237,8 +237,8 @@ fn running(page: &Page) -> Option<Item> {
 /// How a job that was sent and has not come back is told.
 fn job_of(board: &Board, worker: usize, (place, item): Item) -> Option<OutputJob> {
     let frame = board.desks[worker].frames.iter().find(|frame| frame.place == place)?;
-    let load = board.loads.get(frame.load)?;
-    let number = frame.first.checked_add(item.into()).filter(|&number| number < load.parcel.items())?;
-    let job = load.parcel.job(number);
+    let (key, item) = frame.cargo.at(item)?;
+    let parcel = &board.loads.get(key)?.parcel;
+    let job = (item < parcel.items()).then(|| parcel.job(item))?;
     Some(OutputJob { id: job.id(), name: job.name().into() })
 }

@@ -90,9 +90,8 @@ impl Control for Pool {
         }
         let Some(sent) = board.sent(key, job.item()) else { return };
         let taken = board.take_tail(sent.worker, sent.place, sent.item..sent.items);
-        let back = |number: u16| sent.first + u32::from(number);
         // What has not begun is sent again, and told.
-        board.give_back(key, back(taken.start)..back(taken.end));
+        board.give_back_sent(sent.worker, sent.place, taken.clone());
         let desk = &board.desks[sent.worker];
         if let (false, Some(page), Some(ear)) = (taken.contains(&sent.item), &desk.page, &desk.ear) {
             page.ask_stop(sent.place, sent.item);

@@ -164,16 +164,13 @@ fn doom_all(board: &mut Board) {
         page.ask_stop_all();
         for frame in &desk.frames {
             let begun = page.reach(frame.place).map_or(0, |reach| reach.begun);
-            dooms.extend(
-                (frame.received..begun).map(|item| {
-                    (frame.load, frame.first, Doom { worker, place: frame.place, item, fate: Fate::Killed })
-                }),
-            );
+            let doom = |item| Doom { worker, place: frame.place, item, fate: Fate::Killed };
+            let jobs = (frame.received..begun).filter_map(|item| Some((frame.cargo.at(item)?, doom(item))));
+            dooms.extend(jobs);
         }
     }
-    for (key, first, doom) in dooms {
-        let load = board.loads.get_mut(key);
-        if load.is_some_and(|load| load.decide(first + u32::from(doom.item), Fate::Killed)) {
+    for ((key, item), doom) in dooms {
+        if board.loads.get_mut(key).is_some_and(|load| load.decide(item, Fate::Killed)) {
             board.dooms.push(doom);
         }
     }
