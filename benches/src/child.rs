@@ -32,6 +32,10 @@ fn figures(errand: &Errand) -> Outcome<Vec<(&'static str, f64)>> {
         (Run::Processes(run), Open::Processes(open) | Open::Python(open)) => {
             run(&errand.setup, &**ManuallyDrop::new(open(workers)?))
         }
+        #[cfg(feature = "ipc")]
+        (Run::Ipc(run), Open::Ipc(open)) => run(&errand.setup, &**ManuallyDrop::new(open()?)),
+        #[cfg(feature = "ipc")]
+        (Run::Ipc(_), _) => Err(crate::outcome::Failure::NotOffered),
         #[cfg(feature = "process")]
         (Run::Threads(_), _) | (Run::Processes(_), _) => Err(crate::outcome::Failure::NotOffered),
     }

@@ -10,6 +10,9 @@ pub(crate) enum Field {
     /// Worker processes.
     #[cfg(feature = "process")]
     Processes,
+    /// What processes share.
+    #[cfg(feature = "ipc")]
+    Ipc,
 }
 
 impl Field {
@@ -18,6 +21,8 @@ impl Field {
         Field::Threads,
         #[cfg(feature = "process")]
         Field::Processes,
+        #[cfg(feature = "ipc")]
+        Field::Ipc,
     ];
 
     /// The word on the command line that names all cases of this field.
@@ -26,6 +31,8 @@ impl Field {
             Field::Threads => "threads",
             #[cfg(feature = "process")]
             Field::Processes => "processes",
+            #[cfg(feature = "ipc")]
+            Field::Ipc => "ipc",
         }
     }
 
@@ -35,6 +42,8 @@ impl Field {
             Field::Threads => peers::OURS,
             #[cfg(feature = "process")]
             Field::Processes => peers::processes::OURS,
+            #[cfg(feature = "ipc")]
+            Field::Ipc => peers::ipc::OURS,
         }
     }
 }

@@ -28,9 +28,9 @@ use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-/// How many descriptors can be attached to one message: as many as Linux sends with one write (`SCM_MAX_FD`). What finds no
-/// room among them is plain bytes.
-pub const ATTACHMENTS_MAX: usize = 253;
+/// How many descriptors can be attached to one message: two less than Linux sends with one write (`SCM_MAX_FD` is 253), since a
+/// message of a channel that is long itself takes two. A [`Blob`](crate::Blob) that finds no room among them is plain bytes.
+pub const ATTACHMENTS_MAX: usize = 251;
 
 /// The descriptors of one message, in order. Clones share them; each is closed when the last one lets go of it.
 #[derive(Clone, Default)]
@@ -49,6 +49,11 @@ impl Attachments {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.descriptors.is_empty()
+    }
+
+    /// Adds one behind the others.
+    pub(crate) fn push(&mut self, descriptor: Arc<OwnedFd>) {
+        self.descriptors.push(descriptor);
     }
 
     /// The descriptors, to be sent in this order.
@@ -180,13 +185,16 @@ impl Drop for ArrivedScope {
 }
 
 /// Attaches a descriptor to the message that this thread encodes, and gives its number there; a descriptor that is
-/// attached already has one. `None` where none can be attached.
+/// attached already has one. `None` where none can be attached, or no more.
 pub(crate) fn attach(descriptor: &Arc<OwnedFd>) -> Option<u32> {
     if IS_LEAVING.get() == Leaving::Nowhere {
         return None;
     }
     LEAVING.with_borrow_mut(|Attachments { descriptors }| {
         let known = descriptors.iter().position(|attached| Arc::ptr_eq(attached, descriptor));
+        if known.is_none() && descriptors.len() >= ATTACHMENTS_MAX {
+            return None;
+        }
         let number = u32::try_from(known.unwrap_or(descriptors.len())).ok()?;
         if known.is_none() {
             descriptors.push(Arc::clone(descriptor));

@@ -1,6 +1,7 @@
 //! [`Filled`]: an arena while it is in use in the process that made it.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, OnceLock};
 
@@ -16,12 +17,28 @@ pub(crate) struct Filled {
     arena: Option<Arena>,
     /// There is none until the contents are sent.
     hold: OnceLock<Hold>,
+    /// False if nobody will fill it again.
+    is_pooled: bool,
 }
 
 impl Filled {
     /// An arena with room for contents of `len` bytes; `None` if the system has none, or there are too many.
     pub(crate) fn new(len: usize) -> Option<Filled> {
-        pool::take(len).map(|arena| Filled { arena: Some(arena), hold: OnceLock::new() })
+        pool::take(len).map(|arena| Filled { arena: Some(arena), hold: OnceLock::new(), is_pooled: true })
+    }
+
+    /// An arena with room for contents of `len` bytes that have to be in one: where there are too many, one that is used once,
+    /// which takes longer.
+    ///
+    /// # Errors
+    ///
+    /// If `len` is zero, and those of the system, when descriptors, addresses or memory have run out.
+    pub(crate) fn required(len: usize) -> io::Result<Filled> {
+        if let Some(filled) = Filled::new(len) {
+            return Ok(filled);
+        }
+        let arena = Arena::new(NonZeroUsize::new(len).ok_or(io::ErrorKind::InvalidInput)?)?;
+        Ok(Filled { arena: Some(arena), hold: OnceLock::new(), is_pooled: false })
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -52,7 +69,9 @@ impl Filled {
 
 impl Drop for Filled {
     fn drop(&mut self) {
-        if let Some(arena) = self.arena.take() {
+        if let Some(arena) = self.arena.take()
+            && self.is_pooled
+        {
             pool::give_back(arena, self.hold.take().map(Hold::into_watch));
         }
     }

@@ -1,6 +1,6 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 //! What processes share. At present: [`Blob`], immutable bytes that cross from one process to another without a copy on
-//! either side.
+//! either side; and channels, [`pipe`] and [`duplex`], typed messages between threads and processes alike.
 //!
 //! ```
 //! use executor_ipc::Blob;
@@ -14,6 +14,21 @@
 //! is. On its way to a worker process or back it leaves its bytes where they are: what travels are two descriptors, beside
 //! the encoded job or output.
 //!
+//! ```
+//! use executor_ipc::{Blob, pipe, wait_any};
+//!
+//! let (tx, rx) = pipe::<(u32, Blob)>()?;
+//! std::thread::spawn(move || tx.send(&(1, Blob::from(*b"hello"))));
+//! wait_any(&[&rx])?; // or any other receivers, sockets and processes
+//! assert_eq!(rx.recv()?.1[..], *b"hello");
+//! assert!(rx.recv().is_err()); // the only sender is gone
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The ends of a channel, [`Sender`], [`Receiver`] and [`Duplex`], are cloned to other threads, and go to other processes
+//! as arguments and outputs of jobs or in messages of other channels, so that what is written with them runs on threads
+//! and on processes unchanged.
+//!
 //! # How it works
 //!
 //! * An *arena* is memory without a name (a `memfd`), mapped for writing by the process that made it, and by no other: it
@@ -23,6 +38,8 @@
 //!   When the system says that no copy is left, nobody reads the bytes, also not one who died in the middle: holders are counted
 //!   by the kernel, and not by those who may crash.
 //! * A receiver keeps the mappings that it made, so that the next Blob in the same arena costs it no page faults.
+//! * A *channel* is a pair of sockets that keep packets whole, and each message is one packet; one that is too long for a packet
+//!   is in an arena. So any number of threads and processes share an end without a lock.
 //!
 //! Descriptors cannot be written into bytes. So whoever sends a message encodes it inside [`attach::collect`], sends
 //! the descriptors that this gives beside the bytes, and the other side decodes inside [`attach::supply`]. The backend
@@ -35,13 +52,28 @@
 //! * *What comes from outside is checked* before it is used: kind of the descriptor, seals, size, offset and length. No access
 //!   faults, since the size is sealed.
 //! * *Nothing is left behind.* All memory goes with the last process that holds it, however that ends.
-//! * *It always works.* Small contents, contents for which the system gives no arena, and those that are encoded where no
-//!   descriptors can travel, are plain bytes.
+//! * *It always works.* A Blob of small contents, of contents for which the system gives no arena, or one that is encoded
+//!   where no descriptors can travel, is plain bytes. An end of a channel is a clear error there.
+//! * *Messages are whole.* One is neither merged with another nor torn, and is received once, whoever is killed at whatever
+//!   instant; those of one sender arrive in their order. A process that is killed takes with it what it has received, and
+//!   nothing else.
+//! * *The end is noticed at once.* When nobody has the other end any more, a receive and a send, also those that wait, end in an
+//!   error of its own; what was sent before is received first.
+//! * *Messages are bounded* in length, 1 GiB unless said otherwise, and in what is on its way: some 200 KiB, and up to four
+//!   that are long. Beyond that a sender waits.
 //!
 //! # What it costs
 //!
 //! Constants of this crate say how many arenas and mappings a process keeps. A Blob in an arena takes up to three descriptors
 //! in the process that made it, and one in each that holds it, besides one for each mapping that is kept.
+//!
+//! An end of a channel is one descriptor in each process that has it, and another one where it is awaited. A thread that
+//! has received keeps 64 KiB to receive in.
+//!
+//! # Features
+//!
+//! * `async`: receives and sends that can be awaited, in any runtime. Brings `async-io` and its dependencies, and one thread,
+//!   which begins with the first end that has to be awaited.
 //!
 //! # Platforms
 //!
@@ -54,6 +86,9 @@ mod blob;
 mod blob_mut;
 mod travel;
 
+mod channel;
+mod wait;
+
 pub mod attach;
 
 mod arena;
@@ -65,7 +100,18 @@ mod received;
 
 mod forks;
 
+/// What the fuzz targets reach. No promise is made about it.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::channel::fuzzing::packets;
+}
+
 pub use blob::{Blob, SHARED_FROM_BYTES};
 pub use blob_mut::BlobMut;
+pub use channel::{
+    Duplex, MESSAGE_BYTES_MAX, Messages, NoChannel, Receiver, RecvError, SendError, Sender, duplex, pipe,
+};
 pub use pool::{ARENAS_MAX, IDLE_BYTES_MAX};
 pub use received::{MAPPED_BYTES_MAX, MAPPINGS_MAX};
+pub use wait::{wait_any, wait_any_timeout};

@@ -6,6 +6,8 @@
 mod allocations;
 mod as_completed;
 mod idle_cpu;
+#[cfg(feature = "ipc")]
+mod ipc;
 mod map;
 mod memory;
 mod nested;
@@ -21,6 +23,8 @@ use std::time::Duration;
 pub(crate) use self::verdict::Verdict;
 use crate::field::Field;
 use crate::outcome::Outcome;
+#[cfg(feature = "ipc")]
+use crate::peers::Ipc;
 use crate::peers::Pool;
 #[cfg(feature = "process")]
 use crate::peers::Processes;
@@ -52,6 +56,8 @@ pub(crate) const CASES: &[&Case] = &[
     &processes::run_limit::CASE,
     #[cfg(feature = "process")]
     &processes::fair::CASE,
+    #[cfg(feature = "ipc")]
+    &ipc::channel_ping_pong::CASE,
 ];
 
 /// The figures of one run, by the key of their measure.
@@ -84,6 +90,9 @@ pub(crate) enum Run {
     /// Worker processes.
     #[cfg(feature = "process")]
     Processes(fn(&Setup, &dyn Processes) -> Outcome<Figures>),
+    /// What processes share.
+    #[cfg(feature = "ipc")]
+    Ipc(fn(&Setup, &dyn Ipc) -> Outcome<Figures>),
 }
 
 impl Case {
@@ -93,6 +102,8 @@ impl Case {
             Run::Threads(_) => Field::Threads,
             #[cfg(feature = "process")]
             Run::Processes(_) => Field::Processes,
+            #[cfg(feature = "ipc")]
+            Run::Ipc(_) => Field::Ipc,
         }
     }
 
@@ -171,9 +182,10 @@ pub(crate) fn named(name: &str) -> Result<Vec<&'static Case>, Box<dyn Error>> {
     if !cases.is_empty() {
         return Ok(cases);
     }
-    Err(match name.starts_with("process") && cfg!(not(feature = "process")) {
-        true => format!("the case {name} is not in this build: add --features process").into(),
-        false => format!("there is no case {name}").into(),
+    let absent = [("process", cfg!(not(feature = "process"))), ("ipc", cfg!(not(feature = "ipc")))];
+    Err(match absent.iter().find(|(feature, is_absent)| *is_absent && name.starts_with(feature)) {
+        Some((feature, _)) => format!("the case {name} is not in this build: add --features {feature}").into(),
+        None => format!("there is no case {name}").into(),
     })
 }
 

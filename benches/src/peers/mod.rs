@@ -4,6 +4,8 @@ mod executors_pool;
 #[cfg(feature = "forte")]
 mod forte_pool;
 mod inline;
+#[cfg(feature = "ipc")]
+pub(crate) mod ipc;
 mod ours;
 mod pool;
 #[cfg(feature = "process")]
@@ -18,6 +20,8 @@ mod tokio_spawn;
 use std::error::Error;
 use std::sync::mpsc::Receiver;
 
+#[cfg(feature = "ipc")]
+pub(crate) use self::ipc::Ipc;
 pub(crate) use self::pool::{Pool, Spawner};
 #[cfg(feature = "process")]
 pub(crate) use self::processes::Processes;
@@ -50,6 +54,9 @@ pub(crate) enum Open {
     /// The same for those of Python, where the package is a module that may be missing.
     #[cfg(feature = "process")]
     Python(fn(usize) -> Outcome<Box<dyn Processes>>),
+    /// Prepares two processes and what they share.
+    #[cfg(feature = "ipc")]
+    Ipc(fn() -> Outcome<Box<dyn Ipc>>),
 }
 
 impl Peer {
@@ -72,6 +79,8 @@ impl Peer {
             Open::Threads(_) => Field::Threads,
             #[cfg(feature = "process")]
             Open::Processes(_) | Open::Python(_) => Field::Processes,
+            #[cfg(feature = "ipc")]
+            Open::Ipc(_) => Field::Ipc,
         }
     }
 }
@@ -108,6 +117,12 @@ pub(crate) const PEERS: &[Peer] = &[
     processes::python::POOL,
     #[cfg(feature = "process")]
     processes::python::LOKY,
+    #[cfg(feature = "ipc")]
+    ipc::ours::PEER,
+    #[cfg(feature = "ipc")]
+    ipc::socketpair::PEER,
+    #[cfg(feature = "ipc")]
+    ipc::ipc_channel::PEER,
 ];
 
 /// The peers that this build leaves out, and why.
@@ -116,6 +131,8 @@ pub(crate) const ABSENT: &[(&str, &str)] = &[
     ("forte", "names Rust 1.96 as its minimum; add --features forte --ignore-rust-version"),
     #[cfg(not(feature = "process"))]
     ("executor-process", "it comes with its own cases and peers; add --features process"),
+    #[cfg(not(feature = "ipc"))]
+    ("executor-ipc", "it comes with its own cases and peers; add --features ipc"),
 ];
 
 /// The peer called `name`.

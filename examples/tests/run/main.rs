@@ -26,6 +26,16 @@ fn calc_comes_to_the_same_numbers() {
     ran.says("the same numbers: true");
 }
 
+#[cfg(feature = "beside")]
+#[test]
+fn amicable_hears_of_each_pair() {
+    let ran = run(env!("CARGO_BIN_EXE_amicable"), &[]);
+    ran.succeeded();
+    ran.says("220 and 284");
+    ran.says("79750 and 88730");
+    ran.says("13 pairs among 80000 numbers");
+}
+
 #[test]
 fn five_on_four_runs_each_task_once() {
     let ran = run(env!("CARGO_BIN_EXE_five_on_four"), &[]);

@@ -18,7 +18,8 @@ pub(crate) const PEER: Peer = Peer {
     open: Open::Processes(|_workers| Ok(Box::new(Raw))),
 };
 
-struct Raw;
+/// Channels to a helper, which is started for each of the cases.
+pub(crate) struct Raw;
 
 /// What a helper opens the connection with: a sender for its orders, and a receiver of its answers.
 type Ends<S, R> = (S, R);

@@ -113,7 +113,7 @@ pub(crate) struct Around {
 
 impl Trips {
     /// Takes `count` trips.
-    fn measure(count: u64, mut trip: impl FnMut(u64) -> Outcome<u64>) -> Outcome<Self> {
+    pub(crate) fn measure(count: u64, mut trip: impl FnMut(u64) -> Outcome<u64>) -> Outcome<Self> {
         let mut micros = Vec::with_capacity(usize::try_from(count)?);
         for n in 0..count {
             let begin = Instant::now();

@@ -15,7 +15,7 @@ pub(crate) const PEER: Peer = Peer {
     name: "socketpair",
     package: "benches",
     how: "the floor: numbers of 16 bytes, 512 in a write, two writes ahead of each of the workers; start is posix_spawn",
-    open: Open::Processes(|workers| Ok(Box::new(Socketpair { workers, helpers: OnceCell::new() }))),
+    open: Open::Processes(|workers| Ok(Box::new(Socketpair::new(workers)))),
 };
 
 /// The bytes of a message: what it is about, and a number.
@@ -27,12 +27,17 @@ const MESSAGES_PER_WRITE: usize = 512;
 /// How many writes each worker has in hand.
 const WRITES_AHEAD: u64 = 2;
 
-struct Socketpair {
+/// The helpers, which are started when they are first needed.
+pub(crate) struct Socketpair {
     workers: usize,
     helpers: OnceCell<Vec<Helper>>,
 }
 
 impl Socketpair {
+    pub(crate) fn new(workers: usize) -> Self {
+        Socketpair { workers, helpers: OnceCell::new() }
+    }
+
     fn helpers(&self) -> Outcome<&[Helper]> {
         if self.helpers.get().is_none() {
             let helpers = (0..self.workers).map(|_| Helper::start(&["echo"])).collect::<Outcome<Vec<_>>>()?;

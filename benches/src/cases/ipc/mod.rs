@@ -1,0 +1,3 @@
+//! What is measured of what processes share: one file per case.
+
+pub(super) mod channel_ping_pong;
