@@ -1,4 +1,4 @@
-//! What is to be done at a moment to come: further attempts, and the ends of run limits.
+//! What is to be done at a moment to come: further attempts, the ends of run limits, and looks for jobs that block.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -24,6 +24,9 @@ pub(crate) enum Due {
     Retry(Task),
     /// An async job passes its run limit.
     Limit(SlotKey),
+    /// Somebody looks whether a job blocks the runtime.
+    #[cfg(feature = "tracing")]
+    Look,
 }
 
 impl Agenda {

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread::{self, Thread};
+#[cfg(feature = "tracing")]
+use std::time::Duration;
 use std::time::Instant;
 
 use executor_core::backend::{JobRef, PoolId, RoomTicket, Seat, Task};
@@ -71,6 +73,9 @@ pub(crate) struct Limits {
     pub(crate) waiting: usize,
     /// True if there is an initializer.
     pub(crate) prepares: bool,
+    /// How long a poll takes before it is told of.
+    #[cfg(feature = "tracing")]
+    pub(crate) blocked: Duration,
 }
 
 /// Whether the seat that async jobs share is initialized.

@@ -3,11 +3,15 @@
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+#[cfg(feature = "tracing")]
+use std::time::Duration;
 
 use executor_core::backend::{Initializer, PoolId};
 use executor_core::{BuildError, Job};
 use tokio::runtime::{self, Handle, Runtime};
 
+#[cfg(feature = "tracing")]
+use crate::blocked::BLOCKED_LIMIT;
 use crate::board::Limits;
 use crate::executor::AsyncExecutor;
 use crate::pool::Pool;
@@ -45,6 +49,8 @@ pub struct AsyncExecutorBuilder {
     name: Option<String>,
     queue_capacity: Option<usize>,
     initializer: Option<Initializer>,
+    #[cfg(feature = "tracing")]
+    blocked_limit: Duration,
 }
 
 impl AsyncExecutorBuilder {
@@ -57,6 +63,8 @@ impl AsyncExecutorBuilder {
             name: None,
             queue_capacity: None,
             initializer: None,
+            #[cfg(feature = "tracing")]
+            blocked_limit: BLOCKED_LIMIT,
         }
     }
 
@@ -112,12 +120,27 @@ impl AsyncExecutorBuilder {
         self
     }
 
+    /// After how long an async job is told of that does not yield, and so holds a thread of the runtime: a warning of `tracing`, with
+    /// the target `executor_async::blocked`, while the job still blocks. It comes after `limit` and at most a quarter of that more, once
+    /// for each poll of the job, inside the span of the job. The fields are `job_id` (number), `job` (name), `blocked_for` (so far),
+    /// and `thread` (name).
+    ///
+    /// A job that blocks inside [`tokio::task::block_in_place`] is told of too. Functions may block, and are not. Less than 4 ms count
+    /// as 4 ms. Default: 1 s, after which tokio-console warns of a task that has never yielded. A filter of the subscriber turns the
+    /// warnings off.
+    #[cfg(feature = "tracing")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+    pub fn warn_when_blocked_for(mut self, limit: Duration) -> Self {
+        self.blocked_limit = limit;
+        self
+    }
+
     /// Starts the runtime, if none was given, and the executor on it.
     ///
     /// # Errors
     ///
     /// * [`BuildError::Invalid`] for 0 or more than 32 768 workers or blocking threads, 0 async jobs at once, a queue of 0
-    ///   jobs, and for `workers` of a runtime that was given.
+    ///   jobs, a poll that may take no time, and for `workers` of a runtime that was given.
     /// * [`BuildError::DuplicateJobName`] if two jobs of this program have the same explicit name.
     /// * [`BuildError::Start`] if the system refuses a thread or a driver of the runtime.
     pub fn build(self) -> Result<AsyncExecutor, BuildError> {
@@ -145,6 +168,10 @@ impl AsyncExecutorBuilder {
                 "a queue of 0 jobs never has room; set 1 or more, or leave the queue unbounded".into(),
             ));
         }
+        #[cfg(feature = "tracing")]
+        if self.blocked_limit.is_zero() {
+            return Err(invalid("every poll of a job takes longer than no time; set how long one may take".into()));
+        }
         let id = PoolId::new();
         let (handle, own) = match self.runtime {
             Some(handle) => (handle, None),
@@ -160,6 +187,8 @@ impl AsyncExecutorBuilder {
             drivers: handle.metrics().num_workers(),
             waiting: self.queue_capacity.unwrap_or(usize::MAX),
             prepares: self.initializer.is_some(),
+            #[cfg(feature = "tracing")]
+            blocked: self.blocked_limit,
         };
         Ok(AsyncExecutor::with_pool(Pool::start(id, limits, self.initializer, handle), own))
     }

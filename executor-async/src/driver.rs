@@ -63,7 +63,12 @@ impl Future for Driver {
             jobs += batch.begun.len();
             for (slot, task) in batch.begun.drain(..) {
                 let mut polled = task.into_polled();
-                match polled.poll(&mut Context::from_waker(Waker::noop()), &pool.counts) {
+                let ran = {
+                    #[cfg(feature = "tracing")]
+                    let _watched = pool.watch_poll(slot);
+                    polled.poll(&mut Context::from_waker(Waker::noop()), &pool.counts)
+                };
+                match ran {
                     Poll::Ready(ran) => batch.ended.push((slot, ran)),
                     Poll::Pending => pool.hand_over(slot, polled),
                 }

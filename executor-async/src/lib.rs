@@ -58,13 +58,20 @@
 //! * *Bounded.* With [`queue_capacity`](AsyncExecutorBuilder::queue_capacity) the jobs that wait are bounded too.
 //! * *End.* If the runtime is shut down first, every open future ends as [`Broken`](executor_core::JobError::Broken), and what is
 //!   submitted later too.
-//! * *Threads.* One thread more is started with the first run limit or back-off, and ends with the executor.
+//! * *Threads.* One thread more is started with the first run limit or back-off, and with the feature `tracing` to look for jobs that
+//!   block. It ends with the executor.
 //!
 //! # What it does not do
 //!
 //! A future that never yields holds its thread of the runtime, and cannot be stopped. On a `current_thread` runtime, async jobs
 //! come forward only while somebody drives it. An abort, a stack overflow or a segmentation fault in a job ends the program;
 //! for jobs that may do so there is the process backend.
+//!
+//! # Features
+//!
+//! * `tracing`: each job has a span, a child of its submitter's; see the features of [`executor_core`]. And an async job that does not
+//!   yield is told of while it holds its thread of the runtime: see `AsyncExecutorBuilder::warn_when_blocked_for`. The latter costs
+//!   some 7 ns a poll, and a few looks a second while jobs are polled.
 
 mod builder;
 mod executor;
@@ -74,6 +81,8 @@ mod blocking;
 mod pool;
 
 mod agenda;
+#[cfg(feature = "tracing")]
+mod blocked;
 mod board;
 mod driver;
 mod place;

@@ -39,7 +39,12 @@ impl Future for Poller {
         let _seat = Arc::clone(&pool.async_seat).take();
         // A function may drive a runtime of one thread on its own: there it must not block either.
         let _permission = Permission::set(false);
-        match polled.poll(cx, &pool.counts) {
+        let ran = {
+            #[cfg(feature = "tracing")]
+            let _watched = pool.watch_poll(*slot);
+            polled.poll(cx, &pool.counts)
+        };
+        match ran {
             Poll::Ready(ran) => {
                 *place = None;
                 pool.ended(*slot, ran);

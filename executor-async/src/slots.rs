@@ -74,6 +74,12 @@ impl Slots {
         self.held(key).is_some_and(|held| held.job.id() == job.id())
     }
 
+    /// The job in the slot.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn job(&mut self, key: SlotKey) -> Option<JobRef> {
+        self.held(key).map(|held| held.job.clone())
+    }
+
     /// The runtime has the task of the job; gives the way to abort it back if it is to be used at once.
     pub(crate) fn set_abort(&mut self, key: SlotKey, abort: AbortHandle) -> Option<AbortHandle> {
         let held = self.held(key)?;

@@ -1,4 +1,4 @@
-//! The timer: a thread that sees to further attempts and to run limits when their moment has come.
+//! The timer: a thread that sees to further attempts and to run limits when their moment has come, and looks for jobs that block.
 //!
 //! It is a thread of its own, so that neither needs a runtime with a clock, nor one that is not busy.
 
@@ -40,6 +40,14 @@ impl Pool {
         self.wake_timer(board);
     }
 
+    /// Sees to what is `due` at a moment, if the system has a thread for the timer.
+    #[cfg(feature = "tracing")]
+    pub(crate) fn remind(&self, at: Instant, due: Due) {
+        let mut board = self.lock();
+        board.agenda.add(at, due);
+        self.wake_timer(board);
+    }
+
     /// False if there is no timer, and none can be started.
     fn wake_timer(&self, mut board: MutexGuard<'_, Board>) -> bool {
         let starts = !std::mem::replace(&mut board.timer_runs, true);
@@ -77,6 +85,12 @@ fn run(pool: &Arc<Pool>) {
                 if let Some(abort) = abort {
                     abort.abort();
                 }
+                board = pool.lock();
+            }
+            #[cfg(feature = "tracing")]
+            Some(Due::Look) => {
+                drop(board);
+                pool.look_for_blocked();
                 board = pool.lock();
             }
             None => {

@@ -14,6 +14,7 @@ use crate::single::Single;
 use crate::stats::Stats;
 use crate::submission::Submission;
 use crate::submit_wait::SubmitWait;
+use crate::trace::Submitter;
 
 /// An executor: give it jobs, get futures.
 ///
@@ -55,7 +56,7 @@ pub trait Executor: Backend {
             return submit_encoded(self, job);
         }
         // Spelled out, because each move of a task on this way costs some ns.
-        let cell = Single::new(JobPayload(job), None, Arc::clone(control));
+        let cell = Single::new(JobPayload(job), None, Arc::clone(control), &Submitter::here());
         if let Err(refused) = self.accept(Task::pending(JobRef::new(Arc::clone(&cell), 0)), Room::Wait) {
             refused.fail();
         }
@@ -70,7 +71,8 @@ pub trait Executor: Backend {
     /// As [`submit`](Executor::submit).
     fn submit_with<J: Job>(&self, job: J, options: JobOptions) -> JobFuture<J::Output> {
         let unsupported = unsupported(self, &options);
-        let Submission { task, cell } = Submission::new(JobPayload(job), Some(options), Arc::clone(self.control()));
+        let control = Arc::clone(self.control());
+        let Submission { task, cell } = Submission::new(JobPayload(job), Some(options), control, &Submitter::here());
         let refused = match (task, unsupported) {
             (Some(task), Some(option)) => {
                 Err(Refused::new(task, JobError::Rejected(Rejection::Unsupported { option })))
@@ -93,10 +95,10 @@ pub trait Executor: Backend {
         let control = Arc::clone(self.control());
         let payload = JobPayload(job);
         let (kept, submission) = if control.travels() {
-            let submission = Submission::encoded(&payload, None, control);
+            let submission = Submission::encoded(&payload, None, control, &Submitter::here());
             (Some(payload), submission)
         } else {
-            (None, Submission::new(payload, None, control))
+            (None, Submission::new(payload, None, control, &Submitter::here()))
         };
         let Submission { task, cell } = submission;
         let Some(Err(refused)) = task.map(|task| self.accept(task, Room::Now)) else {
@@ -123,7 +125,8 @@ pub trait Executor: Backend {
     where
         Self: Sync,
     {
-        SubmitWait::new(self, Submission::new(JobPayload(job), None, Arc::clone(self.control())))
+        let control = Arc::clone(self.control());
+        SubmitWait::new(self, Submission::new(JobPayload(job), None, control, &Submitter::here()))
     }
 
     /// Runs the job `to_job(item)` for each item, and gives the results in the order of the items.
@@ -263,7 +266,8 @@ where
 /// Submits a job that leaves this process.
 #[inline(never)]
 fn submit_encoded<B: Backend + ?Sized, J: Job>(backend: &B, job: J) -> JobFuture<J::Output> {
-    let Submission { task, cell } = Submission::new(JobPayload(job), None, Arc::clone(backend.control()));
+    let control = Arc::clone(backend.control());
+    let Submission { task, cell } = Submission::new(JobPayload(job), None, control, &Submitter::here());
     if let Some(task) = task
         && let Err(refused) = backend.accept(task, Room::Wait)
     {

@@ -13,13 +13,14 @@ use crate::initializer::run_once;
 use crate::job::Job;
 use crate::job_ref::{AnyCell, JobRef};
 use crate::options::JobOptions;
-use crate::panic::drop_quietly;
+use crate::panic::{catch, drop_quietly};
 use crate::parcel::{Arrived, Callbacks, Landed, RunOptions, Slice};
 use crate::payload::{JobPayload, Payload};
 use crate::record::Record;
 use crate::registry::JobEntry;
 use crate::run::{Ran, perform};
 use crate::state::JobId;
+use crate::trace::around_guest;
 
 /// What a guest returned, beside the bytes of it.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ pub(crate) fn run<J: Job>(
     let supply = carrier.zip(arrived).map(|(carrier, attachments)| Supply { carrier, attachments });
     let payload = supplied(supply, || JobPayload::<J>::decode(arguments))?;
     let name = || context::running().map_or_else(|| JobPayload::<J>::name().to_owned(), |job| job.name().to_owned());
-    let (value, failed) = perform(name, payload)?;
+    let (value, failed) = catch(name, || perform(payload))?;
     let (encoded, attachments) = collected(carrier, || JobPayload::<J>::encode_output_into(&value, output));
     drop_quietly(value);
     encoded.map(|()| Returned { failed, attachments })
@@ -76,6 +77,8 @@ struct Batch {
     record: Record,
     entry: &'static JobEntry,
     states: Box<[State]>,
+    /// The number of the submitter's span, where the jobs came from.
+    submitter_span: Option<u64>,
 }
 
 impl Guests {
@@ -97,7 +100,9 @@ impl Guests {
         });
         let attempt = options.map_or(1, |run| run.attempt);
         let record = Record::new(JobId::from_u64(first), control, job_options).with_attempt(attempt);
-        Guests { batch: Arc::new(Batch { record, entry, states: (0..items).map(|_| State::pending()).collect() }) }
+        let states = (0..items).map(|_| State::pending()).collect();
+        let submitter_span = options.and_then(|options| options.submitter_span);
+        Guests { batch: Arc::new(Batch { record, entry, states, submitter_span }) }
     }
 
     /// One of the jobs.
@@ -165,7 +170,7 @@ impl Reception {
         carriage: Carriage<'_>,
     ) -> Result<Returned, JobError> {
         let before = output.len();
-        let Batch { record, entry, states } = &*self.batch;
+        let Batch { record, entry, states, submitter_span } = &*self.batch;
         let state = &states[item as usize];
         if !state.begin() {
             return Err(JobError::Lost { job: self.batch.name().to_owned() });
@@ -174,7 +179,7 @@ impl Reception {
             details.begin_attempt();
         }
         context::turn_to(item);
-        let ran = (entry.run)(arguments, output, carriage);
+        let ran = around_guest(&*self.batch, item, *submitter_span, || (entry.run)(arguments, output, carriage));
         let ran = match record.details().and_then(|details| Some((details.deadline()?, details.options.run_limit?))) {
             Some((deadline, limit)) if Instant::now() >= deadline => {
                 output.truncate(before);

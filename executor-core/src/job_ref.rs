@@ -223,11 +223,13 @@ impl JobRef {
         self.record().bells.nudge();
     }
 
-    /// Rings the threads that wait for the job, which is done, if `waited`. What is left is code of the user's, and so is
-    /// the report of a failure that nobody reads.
+    /// Rings the threads that wait for the job, which is done, if `waited`. What is left is code of the user's, and so are
+    /// the end of the job's span and the report of a failure that nobody reads.
     pub(crate) fn ring_threads(self, waited: bool) -> Option<Callbacks> {
         let others = if waited { self.record().bells.ring_threads(self.index) } else { Vec::new() };
-        (!others.is_empty() || self.state_word().is_failed()).then(|| Callbacks::new(self, others))
+        let span = self.record().spans.close(self.index);
+        let is_heard_of = !others.is_empty() || self.state_word().is_failed() || span.is_some();
+        is_heard_of.then(|| Callbacks::new(self, others, span))
     }
 
     /// Rings the bells of the job, which is done.
@@ -241,6 +243,15 @@ impl JobRef {
         if !self.state_word().wait() {
             self.ring();
         }
+    }
+
+    /// The span of the job, until it is done. It is weak, so that no code of the subscriber's runs where this is dropped; whoever
+    /// upgrades it keeps the span open.
+    #[cfg(feature = "tracing")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+    #[must_use]
+    pub fn span(&self) -> std::sync::Weak<tracing::Span> {
+        self.record().spans.weak(self.index)
     }
 
     /// Asks the job to stop: for a worker to which the request of a [guest](crate::backend::Guests) is passed on.

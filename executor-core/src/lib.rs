@@ -61,6 +61,20 @@
 //! It does not kill threads, run a job again that was not told to, or send closures over a wire. Loops over data inside a job
 //! are rayon's business, and `executor-thread` shares its pool with it.
 //!
+//! # Features
+//!
+//! * `tracing`: each job has a span, by the crate `tracing`, from its submit until it is done. Off by default. It costs a submit one
+//!   load where no subscriber wants spans, and four allocations more where one does. The backends have a feature of the same name.
+//!
+//! The span is a child of the one that is current where the job is submitted, or where `map` is called for an item of it. It is
+//! entered while the job runs, and of an async job on a runtime only while that is polled: so what a job tells is inside it, and so are
+//! the spans of the jobs that it submits. Name `job`, target `executor_core::job`, level `INFO`; the fields are `id` (number), `name`,
+//! `worker` (number, when one has the job) and `attempt` (from 1; recorded again for each further one). It is closed before the
+//! future is done; where jobs run in other processes, shortly after, by the thread of the callbacks.
+//!
+//! A worker process has a span of its own around each attempt of a job, if its initializer has set a subscriber. It has the same name,
+//! target and fields, so that `id` joins the two, and `submitter`: the number of the span around the submit, in the owner.
+//!
 //! # Platforms
 //!
 //! This crate runs wherever the standard library has threads. The minimum Rust version is in its manifest, and the
@@ -118,6 +132,7 @@ mod submission;
 mod submit_wait;
 mod sync;
 mod task;
+mod trace;
 mod waiting;
 
 #[cfg(all(test, executor_loom))]

@@ -15,6 +15,7 @@ use crate::options::Priority;
 use crate::payload::ClosurePayload;
 use crate::single::Single;
 use crate::state::JobState;
+use crate::trace::Submitter;
 
 /// A pool that only hangs on tasks. Whoever runs this model's tasks is its worker.
 struct Bare {
@@ -83,7 +84,7 @@ fn submit(helps: bool, runs: &Counter, drops: &Counter) -> (Task, JobFuture<u32>
         runs.add();
         7
     });
-    let cell = Single::new(ClosurePayload(closure), None, Arc::new(Bare { helps }));
+    let cell = Single::new(ClosurePayload(closure), None, Arc::new(Bare { helps }), &Submitter::here());
     let task = Task::pending(JobRef::new(Arc::clone(&cell), 0));
     (task, JobFuture::new(Arc::clone(&cell)), cell)
 }
@@ -243,7 +244,7 @@ fn two_workers_and_a_reader_on_one_chunk() {
             })
             .collect();
         let control = Arc::new(Bare { helps: false });
-        let (task, chunk) = Chunk::new(jobs.into_iter(), Priority::Normal, control, Arc::default());
+        let (task, chunk) = Chunk::new(jobs.into_iter(), Priority::Normal, control, Arc::default(), &Submitter::here());
         let task = task.unwrap();
         let share = task.share().unwrap();
         let one = thread::spawn(move || run(task));

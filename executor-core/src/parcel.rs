@@ -15,6 +15,7 @@ use crate::options::Priority;
 use crate::registry::JobEntry;
 use crate::row::RowClaim;
 use crate::state::JobId;
+use crate::trace::SpanNews;
 
 /// Jobs of one type, encoded: one submitted job, or a chunk of a map. What a backend that runs jobs elsewhere gets in
 /// place of the jobs; see [`Task::into_parcel`](crate::backend::Task::into_parcel).
@@ -151,6 +152,13 @@ impl Parcel {
         Some(&self.attached[place].1)
     }
 
+    /// How many jobs from `item` on have nothing beside their arguments, up to one that has.
+    #[must_use]
+    pub fn plain_from(&self, item: u32) -> u32 {
+        let next = self.attached.partition_point(|(attached, _)| *attached < item);
+        self.attached.get(next).map_or(self.items(), |(attached, _)| *attached).saturating_sub(item)
+    }
+
     /// Which of the waiting parcels goes first.
     #[must_use]
     pub fn priority(&self) -> Priority {
@@ -165,12 +173,29 @@ impl Parcel {
             name: details.options.name.as_deref(),
             attempt: details.attempt(),
             run_limit: details.options.run_limit,
+            submitter_span: None,
         })
     }
 
     /// Notes where the backend keeps the parcel, under a lock of the backend's; [`JobRef::place`] tells it.
     pub fn set_place(&self, place: u64) {
         self.cell.record().set_place(place);
+    }
+
+    /// The number of the span that was current where the jobs were submitted, if there was one and jobs have spans; `None`
+    /// without the feature `tracing`.
+    #[must_use]
+    pub fn submitter_span(&self) -> Option<u64> {
+        self.record().spans.submitter()
+    }
+
+    /// Notes to which worker some of the jobs are sent, for their spans.
+    ///
+    /// # Panics
+    ///
+    /// If there are no such items, and jobs have spans.
+    pub fn note_worker(&self, items: Range<u32>, worker: usize) {
+        self.record().spans.note_worker(items, worker);
     }
 
     pub(crate) fn jobs(&self) -> impl Iterator<Item = JobRef> {
@@ -236,13 +261,22 @@ pub struct RunOptions<'a> {
     pub attempt: u32,
     /// How long the attempt may run.
     pub run_limit: Option<Duration>,
+    /// The number of the span around the submit, where the job came from. [`Parcel::options`] leaves it out, so that a plain job
+    /// stays one; [`Parcel::submitter_span`] tells it.
+    pub submitter_span: Option<u64>,
 }
 
 impl<'a> RunOptions<'a> {
     /// The options of a run that was sent to this process.
     #[must_use]
     pub fn new(name: Option<&'a str>, attempt: u32, run_limit: Option<Duration>) -> Self {
-        RunOptions { name, attempt, run_limit }
+        RunOptions { name, attempt, run_limit, submitter_span: None }
+    }
+
+    /// The same for what was submitted inside the span of this number.
+    #[must_use]
+    pub fn from_span(self, submitter_span: Option<u64>) -> Self {
+        RunOptions { submitter_span, ..self }
     }
 }
 
@@ -345,7 +379,8 @@ pub struct Landed {
     pub callbacks: Option<Callbacks>,
 }
 
-/// Wakers and callbacks of a job that is done; and the job itself, whose failure may be reported when it is let go of.
+/// Wakers and callbacks of a job that is done, and what its span is told; and the job itself, whose failure may be reported when
+/// it is let go of.
 ///
 /// Dropping it calls them there, so that nobody hangs. A failure that nobody reads is reported by whoever lets go of the
 /// job last, so a backend lets go of the [`Parcel`] before it hands this on.
@@ -353,11 +388,17 @@ pub struct Landed {
 pub struct Callbacks {
     job: JobRef,
     waiters: Vec<Waiter>,
+    span: SpanNews,
 }
 
 impl Callbacks {
-    pub(crate) fn new(job: JobRef, waiters: Vec<Waiter>) -> Self {
-        Callbacks { job, waiters }
+    pub(crate) fn new(job: JobRef, waiters: Vec<Waiter>, span: SpanNews) -> Self {
+        Callbacks { job, waiters, span }
+    }
+
+    /// News of the span of a job that is not done.
+    pub(crate) fn of_news(job: JobRef, span: SpanNews) -> Option<Self> {
+        span.is_some().then(|| Callbacks { job, waiters: Vec::new(), span })
     }
 
     /// Calls them all, in order. They are the user's.
@@ -368,6 +409,7 @@ impl Callbacks {
 
 impl Drop for Callbacks {
     fn drop(&mut self) {
+        self.span.tell();
         for waiter in self.waiters.drain(..) {
             waiter.ring(&self.job);
         }

@@ -8,6 +8,7 @@ use crate::backend::Control;
 use crate::bells::Bells;
 use crate::options::{JobOptions, Priority};
 use crate::state::JobId;
+use crate::trace::{Spans, Submitter};
 
 /// What is known of a job, or of the jobs of a chunk, beside the cell.
 pub(crate) struct Record {
@@ -18,6 +19,7 @@ pub(crate) struct Record {
     /// Set where any option is.
     details: Option<Box<Details>>,
     pub(crate) bells: Bells,
+    pub(crate) spans: Spans,
 }
 
 /// The options of a job that has any, and how far its attempts have come.
@@ -39,7 +41,16 @@ impl Record {
             place: AtomicU64::new(0),
             details: options.filter(|options| *options != JobOptions::default()).map(Details::new),
             bells: Bells::new(),
+            spans: Spans::none(),
         }
+    }
+
+    /// The record, with the spans of its `jobs` jobs of the type `name`.
+    #[inline]
+    pub(crate) fn traced(self, submitter: &Submitter, jobs: usize, name: &str) -> Self {
+        let given = self.details().and_then(|details| details.options.name.as_deref());
+        let spans = Spans::open(submitter, self.id, jobs, given.unwrap_or(name));
+        Record { spans, ..self }
     }
 
     /// The record of a job whose earlier attempts ran elsewhere.
@@ -102,7 +113,10 @@ impl Details {
         self.options.retries.delay_after(self.attempt())
     }
 
-    pub(crate) fn next_attempt(&self) {
-        self.attempt.store(self.attempt() + 1, Ordering::Relaxed);
+    /// Goes on to the next attempt, and gives its number.
+    pub(crate) fn next_attempt(&self) -> u32 {
+        let next = self.attempt() + 1;
+        self.attempt.store(next, Ordering::Relaxed);
+        next
     }
 }

@@ -136,16 +136,16 @@ impl<P: Payload> Attempt<P> {
 /// Runs the payload of `cell` on this thread, inside the context that is set. Everything that the payload captured is
 /// dropped when this returns.
 #[inline]
-pub(crate) fn execute<P: Payload>(cell: &dyn AnyCell, payload: P) -> Attempt<P> {
+pub(crate) fn execute<P: Payload>(cell: &dyn AnyCell, item: u32, payload: P) -> Attempt<P> {
     if !cell.record().control.encodes() {
-        return execute_here(cell, payload);
+        return execute_here(cell, item, payload);
     }
     let sent = payload.encode().and_then(|bytes| {
         drop_quietly(payload);
         P::decode(&bytes)
     });
     let Attempt { stage, failed } = match sent {
-        Ok(arrived) => execute_here(cell, arrived),
+        Ok(arrived) => execute_here(cell, item, arrived),
         Err(error) => Attempt::failed(error),
     };
     let Stage::Value(value) = stage else { return Attempt { stage, failed } };
@@ -157,23 +157,23 @@ pub(crate) fn execute<P: Payload>(cell: &dyn AnyCell, payload: P) -> Attempt<P> 
     }
 }
 
-fn execute_here<P: Payload>(cell: &dyn AnyCell, payload: P) -> Attempt<P> {
-    match perform(|| cell.name().to_owned(), payload) {
+fn execute_here<P: Payload>(cell: &dyn AnyCell, item: u32, payload: P) -> Attempt<P> {
+    let spans = &cell.record().spans;
+    let performed = catch(|| cell.name().to_owned(), || spans.run(item, || perform(payload)));
+    match performed {
         Ok((value, failed)) => Attempt { stage: Stage::Value(value), failed },
         Err(error) => Attempt::failed(error),
     }
 }
 
 /// Runs the payload on this thread; gives what it returned, and whether that is a failure.
-pub(crate) fn perform<P: Payload>(name: impl FnOnce() -> String, payload: P) -> Result<(P::Output, bool), JobError> {
-    catch(name, || {
-        let value = match payload.start() {
-            Work::Ready(value) => value,
-            Work::Future(future) => drive(context::running().as_ref(), future),
-        };
-        let failed = P::failed(&value);
-        (value, failed)
-    })
+pub(crate) fn perform<P: Payload>(payload: P) -> (P::Output, bool) {
+    let value = match payload.start() {
+        Work::Ready(value) => value,
+        Work::Future(future) => drive(context::running().as_ref(), future),
+    };
+    let failed = P::failed(&value);
+    (value, failed)
 }
 
 /// Runs one attempt of `job`, whose cell is `cell`, on this thread, and judges it by its run limit.
@@ -182,7 +182,8 @@ pub(crate) fn attempt<P: Payload>(job: JobRef, cell: &dyn AnyCell, payload: P) -
     if let Some(details) = details {
         details.begin_attempt();
     }
-    let attempt = context::enter(job, || execute(cell, payload));
+    let item = job.item();
+    let attempt = context::enter(job, || execute(cell, item, payload));
     judge(cell, attempt)
 }
 
@@ -207,18 +208,15 @@ pub(crate) fn start<P: Payload>(
     if let Some(details) = cell.record().details() {
         details.begin_attempt();
     }
-    let started = context::enter(job, || {
-        catch(
-            || cell.name().to_owned(),
-            || match payload.start() {
-                Work::Future(future) => Ok(future),
-                Work::Ready(value) => {
-                    let failed = P::failed(&value);
-                    Err((value, failed))
-                }
-            },
-        )
-    });
+    let item = job.item();
+    let start = || match payload.start() {
+        Work::Future(future) => Ok(future),
+        Work::Ready(value) => {
+            let failed = P::failed(&value);
+            Err((value, failed))
+        }
+    };
+    let started = context::enter(job, || catch(|| cell.name().to_owned(), || cell.record().spans.run(item, start)));
     match started {
         Ok(Ok(future)) => Ok(future),
         Ok(Err((value, failed))) => Err(Attempt { stage: Stage::Value(value), failed }),
@@ -232,15 +230,14 @@ pub(crate) fn poll<P: Payload>(
     started: &mut Started<P>,
     cx: &mut Context<'_>,
 ) -> Option<Attempt<P>> {
-    let polled = catch(
-        || cell.name().to_owned(),
-        || {
-            started.future.as_mut().poll(cx).map(|value| {
-                let failed = P::failed(&value);
-                (value, failed)
-            })
-        },
-    );
+    let poll = || {
+        started.future.as_mut().poll(cx).map(|value| {
+            let failed = P::failed(&value);
+            (value, failed)
+        })
+    };
+    // Only a job that was submitted alone is polled.
+    let polled = catch(|| cell.name().to_owned(), || cell.record().spans.within(0, poll));
     match polled {
         Ok(Poll::Pending) => None,
         Ok(Poll::Ready((value, failed))) => Some(Attempt { stage: Stage::Value(value), failed }),

@@ -11,13 +11,14 @@ use crate::drive::noting_awaited;
 use crate::error::JobError;
 use crate::job_ref::{AnyCell, Claim, JobRef};
 use crate::options::JobOptions;
-use crate::panic::drop_quietly;
+use crate::panic::{drop_quietly, quietly};
 use crate::parcel::{Arrived, Callbacks, Landed, Slice};
 use crate::payload::Payload;
 use crate::record::{Details, Record};
 use crate::row::{finish_counted, overruled};
 use crate::run::{self, Attempt, Ran, Retry, Tally};
 use crate::state::JobId;
+use crate::trace::{SpanNews, Submitter};
 use crate::unread;
 
 /// One job: its record and its cell.
@@ -62,13 +63,20 @@ impl<P: Payload> Polling<P> {
 }
 
 impl<P: Payload> Single<P> {
-    pub(crate) fn new(payload: P, options: Option<JobOptions>, control: Arc<dyn Control>) -> Arc<Self> {
-        Arc::new(Single { record: Record::new(JobId::take(1), control, options), cell: Cell::new(payload) })
+    pub(crate) fn new(
+        payload: P,
+        options: Option<JobOptions>,
+        control: Arc<dyn Control>,
+        submitter: &Submitter,
+    ) -> Arc<Self> {
+        let record = Record::new(JobId::take(1), control, options).traced(submitter, 1, P::name());
+        Arc::new(Single { record, cell: Cell::new(payload) })
     }
 
     /// A job that is encoded and runs elsewhere.
-    pub(crate) fn sealed(options: Option<JobOptions>, control: Arc<dyn Control>) -> Arc<Self> {
-        Arc::new(Single { record: Record::new(JobId::take(1), control, options), cell: Cell::sealed() })
+    pub(crate) fn sealed(options: Option<JobOptions>, control: Arc<dyn Control>, submitter: &Submitter) -> Arc<Self> {
+        let record = Record::new(JobId::take(1), control, options).traced(submitter, 1, P::name());
+        Arc::new(Single { record, cell: Cell::sealed() })
     }
 
     /// Ends a job that nobody has heard of yet.
@@ -95,6 +103,7 @@ impl<P: Payload> Single<P> {
     }
 
     fn complete(self: Arc<Self>, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) {
+        self.record.spans.close(0).tell();
         if self.finish(ticket, attempt, tally) {
             JobRef::new(self, 0).ring();
         }
@@ -118,12 +127,11 @@ impl<P: Payload> Single<P> {
     }
 
     /// Ends an attempt that another follows, after `delay`.
-    fn put_again(self: Arc<Self>, ticket: Ticket, again: Again<P>, delay: Duration) -> Retry {
-        if let Some(details) = self.record.details() {
-            details.next_attempt();
-        }
+    fn put_again(self: Arc<Self>, ticket: Ticket, again: Again<P>, delay: Duration) -> (Retry, SpanNews) {
+        let attempt = self.record.details().map_or(1, Details::next_attempt);
+        let news = self.record.spans.next_attempt(0, attempt);
         self.cell.put_again(&ticket, again);
-        Retry::new(Claim::new(JobRef::new(self, 0), ticket), delay)
+        (Retry::new(Claim::new(JobRef::new(self, 0), ticket), delay), news)
     }
 
     /// Moves the job out for an attempt, and makes the copy for the next one, if there may be one.
@@ -156,7 +164,9 @@ impl<P: Payload> Single<P> {
     /// Drops what an async job captured and holds; gives the copy for its next attempt.
     fn drop_started(self: &Arc<Self>, started: Started<P>) -> Spare<P> {
         let Started { future, spare } = started;
-        context::enter(JobRef::new(Arc::clone(self), 0), || drop_quietly(future));
+        context::enter(JobRef::new(Arc::clone(self), 0), || {
+            quietly(|| self.record.spans.within(0, || drop(future)));
+        });
         spare
     }
 
@@ -167,7 +177,9 @@ impl<P: Payload> Single<P> {
             && attempt.failed
             && self.may_try_again()
         {
-            return Ran::Again(self.put_again(ticket, Again { job: Some(copy), last: attempt.stage }, delay));
+            let (retry, mut news) = self.put_again(ticket, Again { job: Some(copy), last: attempt.stage }, delay);
+            news.tell();
+            return Ran::Again(retry);
         }
         self.complete(ticket, attempt, Some(tally));
         Ran::Done
@@ -246,8 +258,9 @@ impl<P: Payload> AnyCell for Single<P> {
         let attempt = Attempt::arrived(outcome);
         let delay = self.record.details().and_then(Details::delay);
         if let Some(delay) = delay.filter(|_| attempt.failed && self.may_try_again()) {
-            let retry = self.put_again(ticket, Again { job: None, last: attempt.stage }, delay);
-            return Landed { retry: Some(retry), callbacks: None };
+            let job = JobRef::new(Arc::clone(&self), 0);
+            let (retry, news) = self.put_again(ticket, Again { job: None, last: attempt.stage }, delay);
+            return Landed { retry: Some(retry), callbacks: Callbacks::of_news(job, news) };
         }
         Landed { retry: None, callbacks: self.complete_quietly(ticket, attempt, Some(tally)) }
     }
@@ -260,7 +273,7 @@ impl<P: Payload> AnyCell for Single<P> {
     ) -> Vec<Callbacks> {
         let Some((_, ticket, output)) = row.next() else { return Vec::new() };
         let waited = finish_counted(&self.cell, ticket, output, tally);
-        if !waited && !self.cell.state().is_failed() {
+        if !waited && !self.cell.state().is_failed() && !self.record.spans.are_open() {
             return Vec::new();
         }
         JobRef::of_any(Arc::clone(this), 0).ring_threads(waited).into_iter().collect()
@@ -275,7 +288,10 @@ impl<P: Payload> AnyCell for Single<P> {
     }
 
     fn withdraw(self: Arc<Self>, _: u32, before_done: &mut dyn FnMut()) -> bool {
-        let (withdraw, waited) = self.cell.withdraw(before_done);
+        let (withdraw, waited) = self.cell.withdraw(|| {
+            self.record.spans.close_unrun(0).tell();
+            before_done();
+        });
         if waited {
             JobRef::new(self, 0).ring();
         }

@@ -11,6 +11,7 @@ use crate::panic::drop_quietly;
 use crate::parcel::Parcel;
 use crate::payload::Payload;
 use crate::single::Single;
+use crate::trace::Submitter;
 
 /// The two ends of a job to be submitted. The task is missing if the job could not be encoded; its future knows.
 pub(crate) struct Submission<P: Payload> {
@@ -20,21 +21,31 @@ pub(crate) struct Submission<P: Payload> {
 
 impl<P: Payload> Submission<P> {
     #[inline]
-    pub(crate) fn new(payload: P, options: Option<JobOptions>, control: Arc<dyn Control>) -> Self {
+    pub(crate) fn new(
+        payload: P,
+        options: Option<JobOptions>,
+        control: Arc<dyn Control>,
+        submitter: &Submitter,
+    ) -> Self {
         if control.travels() {
-            let submission = Submission::encoded(&payload, options, control);
+            let submission = Submission::encoded(&payload, options, control, submitter);
             drop_quietly(payload);
             return submission;
         }
-        let cell = Single::new(payload, options, control);
+        let cell = Single::new(payload, options, control, submitter);
         Submission { task: Some(Task::pending(JobRef::new(Arc::clone(&cell), 0))), cell }
     }
 
     /// A job that leaves this process; the caller keeps the payload.
-    pub(crate) fn encoded(payload: &P, options: Option<JobOptions>, control: Arc<dyn Control>) -> Self {
+    pub(crate) fn encoded(
+        payload: &P,
+        options: Option<JobOptions>,
+        control: Arc<dyn Control>,
+        submitter: &Submitter,
+    ) -> Self {
         let (encoded, attachments) =
             collected(control.carrier(), || Arguments::encoded(|bytes| payload.encode_into(bytes)));
-        let cell = Single::sealed(options, control);
+        let cell = Single::sealed(options, control, submitter);
         let entry = P::entry();
         let task = match encoded {
             Ok(arguments) => entry.map(|entry| {

@@ -16,6 +16,7 @@ use crate::polled::Polled;
 use crate::record::Record;
 use crate::run::{Ran, Tally};
 use crate::single::Single;
+use crate::trace::Submitter;
 
 /// A submitted job, or a chunk of a `map`, to be run once. Dropping it completes what has not begun as
 /// [`JobError::Lost`].
@@ -296,6 +297,6 @@ where
 }
 
 fn local_task<P: Payload>(backend: &(impl Backend + ?Sized), payload: P) -> (Task, JobFuture<P::Output>) {
-    let cell = Single::new(payload, None, Arc::clone(backend.control()));
+    let cell = Single::new(payload, None, Arc::clone(backend.control()), &Submitter::here());
     (Task::pending(JobRef::new(Arc::clone(&cell), 0)), JobFuture::new(cell))
 }

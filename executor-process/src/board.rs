@@ -177,16 +177,13 @@ impl Board {
             if !self.take_items(key, 1).is_empty() {
                 taken.push(key);
             }
-            let (Some(&first), Some(&last)) = (taken.first(), taken.last()) else { break };
-            if taken.len() < most.min(u32::from(ITEMS_MAX)) as usize
-                && let Some(last) = self.loads.get(last)
-                && let last = (last.job, last.priority, last.parcel.first_id())
-                && let Some((after, load)) = self.next_load()
-                && after != first
-                && load.follows(last)
-            {
-                next = Some(after);
-            }
+            let Some(&last) = taken.last() else { break };
+            let Board { queue, loads, .. } = self;
+            let after = queue.peek(|key| loads.get(key).is_some_and(|load| load.is_queued));
+            let follows =
+                |after| loads.get(after).zip(loads.get(last)).is_some_and(|(after, last)| after.follows(last));
+            let has_room = taken.len() < most.min(u32::from(ITEMS_MAX)) as usize;
+            next = after.filter(|&after| has_room && follows(after));
         }
         taken
     }

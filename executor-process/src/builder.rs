@@ -250,7 +250,7 @@ impl ProcessExecutorBuilder {
     /// Captures what the workers write, as [`on_output`](ProcessExecutorBuilder::on_output), and makes each line an event of
     /// `tracing`, with the target `executor_process::output`: the line is the message, at level `INFO` for standard output and
     /// `WARN` for standard error; the fields are `worker` (number), `pid`, `stream` (`stdout` or `stderr`), `job_id` (number) and `job`
-    /// (name), the last two only where there is a job. It may be combined with a callback.
+    /// (name), the last two only where there is a job. The event is inside the span of the job. It may be combined with a callback.
     #[cfg(feature = "tracing")]
     #[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
     pub fn trace_output(mut self) -> Self {

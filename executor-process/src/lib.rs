@@ -71,7 +71,8 @@
 //! # Features
 //!
 //! * `hook` (default): workers begin before `main`. It costs one look at the environment at each start of the program.
-//! * `tracing`: `ProcessExecutorBuilder::trace_output`, which makes what workers print events. Nothing is traced without a call of it.
+//! * `tracing`: each job has a span, a child of its submitter's; see the features of [`executor_core`]. And
+//!   `ProcessExecutorBuilder::trace_output` makes what workers print events inside the spans of their jobs.
 //! * `testing`: not for use; the tests of this crate have it.
 //!
 //! # Platforms

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
+use executor_core::Priority;
 use executor_core::backend::{Claim, Parcel};
-use executor_core::{JobId, Priority};
 
 use crate::wire::ItemOptions;
 
@@ -92,6 +92,7 @@ impl Load {
                 id: None,
                 attempts_before: options.attempt - 1,
                 run_limit_ns: options.run_limit.map(|limit| u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)),
+                submitter_span: None,
                 stop: false,
                 name: options.name.map(Into::into),
             })
@@ -173,10 +174,14 @@ impl Load {
             && !self.parcel.stop_requested(0)
     }
 
-    /// True if it may go in one frame behind a job of this type, priority and number.
-    pub(crate) fn follows(&self, (job, priority, id): (u32, Priority, JobId)) -> bool {
-        let is_next = self.parcel.first_id().as_u64() == id.as_u64() + 1;
-        self.job == job && self.priority == priority && is_next && self.is_alone()
+    /// True if it may go in one frame behind another, which is alone too: their numbers follow one another, and all else that is told
+    /// of them is the same.
+    pub(crate) fn follows(&self, before: &Load) -> bool {
+        self.job == before.job
+            && self.priority == before.priority
+            && self.parcel.first_id().as_u64() == before.parcel.first_id().as_u64() + 1
+            && self.parcel.submitter_span() == before.parcel.submitter_span()
+            && self.is_alone()
     }
 
     /// True for a job that waits between two attempts.
@@ -187,6 +192,18 @@ impl Load {
     /// True if items of it wait to be sent.
     pub(crate) fn waits(&self) -> bool {
         !self.next.is_empty() || self.events.as_ref().is_some_and(|events| !events.returned.is_empty())
+    }
+
+    /// How many items that may be sent next have nothing beside their bytes, up to one that has.
+    pub(crate) fn plain_next(&self) -> u32 {
+        let next = match self.events.as_deref() {
+            None => Some(self.next.start),
+            Some(Events { returned, gone, .. }) => {
+                let waiting = returned.iter().rev().chain([&self.next]).flat_map(Range::clone);
+                waiting.into_iter().find(|item| !gone.contains(item))
+            }
+        };
+        next.map_or(0, |item| self.parcel.plain_from(item))
     }
 
     /// Takes up to `most` items that follow one another and may be sent. Empty if none is left.

@@ -15,7 +15,8 @@ use executor_process::Process;
 use executor_testkit::{Gate, Pass, eventually};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-const TESTS: [(&str, fn()); 11] = [
+const TESTS: [(&str, fn()); 12] = [
+    ("a_job_hears_the_end_of_a_stream_of_another_job", a_job_hears_the_end_of_a_stream_of_another_job),
     ("jobs_send_and_receive", jobs_send_and_receive),
     ("an_end_comes_back_as_an_output", an_end_comes_back_as_an_output),
     ("a_job_makes_a_channel_and_gives_an_end", a_job_makes_a_channel_and_gives_an_end),
@@ -148,6 +149,19 @@ fn jobs_send_and_receive() {
         }
         drop(here);
         assert_eq!(answering.result().unwrap(), 100);
+    }
+}
+
+fn a_job_hears_the_end_of_a_stream_of_another_job() {
+    for method in THREADED_METHODS {
+        let pool = named("chan-end", 2).start_method(method).build().unwrap();
+        for _ in 0..20 {
+            let (tx, rx) = pipe().unwrap();
+            let adding = pool.submit(total::job(rx));
+            let counting = pool.submit(count::job(tx, 1000));
+            drop(counting.result().unwrap().unwrap());
+            assert_eq!(adding.result().unwrap(), Ok((0..1000).sum()));
+        }
     }
 }
 

@@ -45,6 +45,10 @@
 //!
 //! An abort, a stack overflow or a segmentation fault in a job ends the program. For jobs that may do so there is the
 //! process backend.
+//!
+//! # Features
+//!
+//! * `tracing`: each job has a span, a child of its submitter's; see the features of [`executor_core`].
 
 mod builder;
 mod executor;

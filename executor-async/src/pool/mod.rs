@@ -27,7 +27,8 @@
 //! # Lock order
 //!
 //! There is one lock, that of the [`Board`]. What leaves it (tasks, wakers, calls of the runtime) is used after it, so that no
-//! user code runs under it. The place of the timer's thread has a lock that is taken alone.
+//! user code runs under it. The place of the timer's thread has a lock that is taken alone, and so have the posts of
+//! those who poll.
 
 mod accept;
 mod control;
@@ -42,6 +43,8 @@ use executor_core::backend::{Capabilities, Initializer, PoolId, Seat, current_se
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::Notify;
 
+#[cfg(feature = "tracing")]
+use crate::blocked::Posts;
 use crate::board::{Board, Limits};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::tally::Counts;
@@ -69,6 +72,8 @@ pub(crate) struct Pool {
     pub(crate) ended_async: Notify,
     pub(crate) timer: Condvar,
     pub(crate) timer_thread: Mutex<Option<JoinHandle<()>>>,
+    #[cfg(feature = "tracing")]
+    pub(crate) posts: Posts,
 }
 
 impl Pool {
@@ -88,6 +93,8 @@ impl Pool {
             ended_async: Notify::new(),
             timer: Condvar::default(),
             timer_thread: Mutex::new(None),
+            #[cfg(feature = "tracing")]
+            posts: Posts::new(limits.blocked),
         });
         drop(pool.runtime.spawn(Watch(Arc::clone(&pool))));
         pool

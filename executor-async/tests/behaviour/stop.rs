@@ -175,24 +175,27 @@ fn a_shutdown_that_kills_drops_what_is_suspended_and_cancels_the_rest() {
 }
 
 /// Panics where it is told to.
-struct Bomb {
+pub(crate) struct Bomb {
     in_poll: bool,
     in_drop: bool,
-    polls: Counter,
+    /// Taken by the first poll.
+    polled: Option<Counter>,
     _drops: Counted,
 }
 
 impl Bomb {
-    fn new(in_poll: bool, in_drop: bool, polls: &Counter, drops: &Counter) -> Self {
-        Bomb { in_poll, in_drop, polls: polls.clone(), _drops: drops.drops() }
+    pub(crate) fn new(in_poll: bool, in_drop: bool, polled: &Counter, drops: &Counter) -> Self {
+        Bomb { in_poll, in_drop, polled: Some(polled.clone()), _drops: drops.drops() }
     }
 }
 
 impl Future for Bomb {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
-        self.polls.add();
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if let Some(polled) = self.polled.take() {
+            polled.add();
+        }
         assert!(!self.in_poll, "a poll that panics, {ON_PURPOSE}");
         Poll::Pending
     }

@@ -100,23 +100,26 @@ impl Drop for Counted {
     }
 }
 
-/// A future that counts its polls, is never ready, and counts its drop.
+/// A future that counts that it is polled, is never ready, and counts its drop.
 pub(crate) struct Forever {
-    pub(crate) polls: Counter,
+    /// Taken by the first poll. That may be a driver's, and then the task of the job polls once more.
+    polled: Option<Counter>,
     pub(crate) _drops: Counted,
 }
 
 impl Forever {
-    pub(crate) fn new(polls: &Counter, drops: &Counter) -> Self {
-        Forever { polls: polls.clone(), _drops: drops.drops() }
+    pub(crate) fn new(polled: &Counter, drops: &Counter) -> Self {
+        Forever { polled: Some(polled.clone()), _drops: drops.drops() }
     }
 }
 
 impl Future for Forever {
     type Output = u32;
 
-    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<u32> {
-        self.polls.add();
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<u32> {
+        if let Some(polled) = self.polled.take() {
+            polled.add();
+        }
         Poll::Pending
     }
 }

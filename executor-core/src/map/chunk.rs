@@ -23,6 +23,7 @@ use crate::state::JobId;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::now;
 use crate::task::Task;
+use crate::trace::Submitter;
 
 use super::pace::Pace;
 
@@ -45,20 +46,28 @@ impl<P: Payload> Chunk<P> {
         priority: Priority,
         control: Arc<dyn Control>,
         pace: Arc<Pace>,
+        submitter: &Submitter,
     ) -> (Option<Task>, Arc<Self>) {
         if control.travels()
             && let Some(entry) = P::entry()
         {
-            return Chunk::encoded(jobs, entry, priority, control, pace);
+            return Chunk::encoded(jobs, entry, priority, control, pace, submitter);
         }
-        let chunk = Chunk::of_cells(jobs.map(Cell::new).collect(), priority, control, pace);
+        let chunk = Chunk::of_cells(jobs.map(Cell::new).collect(), priority, control, pace, submitter);
         let task = Task::share_of(Share(Arc::new(Owner(Arc::clone(&chunk) as Arc<dyn AnyChunk>))));
         (Some(task), chunk)
     }
 
-    fn of_cells(cells: Box<[Cell<P>]>, priority: Priority, control: Arc<dyn Control>, pace: Arc<Pace>) -> Arc<Self> {
+    fn of_cells(
+        cells: Box<[Cell<P>]>,
+        priority: Priority,
+        control: Arc<dyn Control>,
+        pace: Arc<Pace>,
+        submitter: &Submitter,
+    ) -> Arc<Self> {
         let options = JobOptions::new().priority(priority);
         let record = Record::new(JobId::take(cells.len() as u64), control, Some(options));
+        let record = record.traced(submitter, cells.len(), P::name());
         Arc::new(Chunk { record, cells, cursor: AtomicU32::new(0), ended: AtomicU32::new(0), pace })
     }
 
@@ -69,10 +78,11 @@ impl<P: Payload> Chunk<P> {
         priority: Priority,
         control: Arc<dyn Control>,
         pace: Arc<Pace>,
+        submitter: &Submitter,
     ) -> (Option<Task>, Arc<Self>) {
         let cells = (0..jobs.len()).map(|_| Cell::sealed()).collect();
         let carrier = control.carrier();
-        let chunk = Chunk::of_cells(cells, priority, control, pace);
+        let chunk = Chunk::of_cells(cells, priority, control, pace, submitter);
         let (mut pieces, mut attached) = (Vec::new(), Vec::new());
         let ends = (0..)
             .zip(jobs)
@@ -165,9 +175,10 @@ impl<P: Payload> Chunk<P> {
 
     fn run_begun(self: &Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) {
         let attempt = match self.cell(index).take_job(&ticket) {
-            Some(payload) => execute(&**self, payload),
+            Some(payload) => execute(&**self, index, payload),
             None => Attempt::failed(JobError::Lost { job: P::name().to_owned() }),
         };
+        self.record.spans.close(index).tell();
         if self.finish(index, ticket, attempt, Some(tally)) {
             self.job(index).ring();
         }
@@ -272,17 +283,18 @@ impl<P: Payload> AnyCell for Chunk<P> {
         tally: &dyn Tally,
     ) -> Vec<Callbacks> {
         let (mut callbacks, mut ended) = (Vec::new(), 0);
-        let mut ring = |index| callbacks.extend(JobRef::of_any(Arc::clone(this), index).ring_threads(true));
+        let mut ring = |index, waited| callbacks.extend(JobRef::of_any(Arc::clone(this), index).ring_threads(waited));
         let mut last = 0;
         for (index, ticket, output) in row {
             let waited = finish_counted(self.cell(index), ticket, output, tally);
-            if waited || self.state(index).is_failed() {
-                ring(index);
+            let is_heard_of = waited || self.state(index).is_failed();
+            if is_heard_of || self.record.spans.are_open() {
+                ring(index, is_heard_of);
             }
             (ended, last) = (ended + 1, index);
         }
         if ended > 0 && self.add_ended(ended) {
-            ring(last);
+            ring(last, true);
         }
         callbacks
     }
@@ -298,7 +310,10 @@ impl<P: Payload> AnyCell for Chunk<P> {
     }
 
     fn withdraw(self: Arc<Self>, index: u32, before_done: &mut dyn FnMut()) -> bool {
-        let (withdraw, waited) = self.cell(index).withdraw(before_done);
+        let (withdraw, waited) = self.cell(index).withdraw(|| {
+            self.record.spans.close_unrun(index).tell();
+            before_done();
+        });
         if waited {
             self.job(index).ring();
         }

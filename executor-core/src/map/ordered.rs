@@ -16,6 +16,7 @@ use crate::job::Job;
 use crate::payload::JobPayload;
 use crate::room::RoomWait;
 use crate::submission::Submission;
+use crate::trace::Submitter;
 
 use super::chunk::Chunk;
 use super::feed::Feed;
@@ -49,6 +50,7 @@ pub struct Map<B: Backend, F, I: Iterator, J: Job> {
     /// No chunk is longer, so that each fits in the queue.
     chunk_max: usize,
     pace: Arc<Pace>,
+    submitter: Submitter,
     /// What was pulled and not read yet, in the order of the input.
     stretches: VecDeque<Stretch<J>>,
     /// The task of the last stretch, while the queue has no room for it.
@@ -87,6 +89,7 @@ where
             workers,
             chunk_max: window.unwrap_or(WINDOW_MAX).min(queue).div_euclid(CHUNKS).max(1),
             pace: Arc::default(),
+            submitter: Submitter::caller(),
             stretches: VecDeque::new(),
             held: None,
             position: 0,
@@ -146,12 +149,14 @@ where
         let control = Arc::clone(self.backend.control());
         let options = self.options.job.clone();
         if self.in_chunks() {
-            let (task, chunk) = Chunk::new(jobs, options.priority, control, Arc::clone(&self.pace));
+            let pace = Arc::clone(&self.pace);
+            let (task, chunk) = Chunk::new(jobs, options.priority, control, pace, &self.submitter);
             self.stretches.push_back(Stretch::Chunk(chunk));
             self.held = task;
         } else {
             for job in jobs {
-                let Submission { task, cell } = Submission::new(job, Some(options.clone()), Arc::clone(&control));
+                let (options, control) = (Some(options.clone()), Arc::clone(&control));
+                let Submission { task, cell } = Submission::new(job, options, control, &self.submitter);
                 self.stretches.push_back(Stretch::One(JobFuture::new(cell)));
                 self.held = task;
             }

@@ -15,6 +15,7 @@ use crate::job::Job;
 use crate::payload::JobPayload;
 use crate::room::RoomWait;
 use crate::submission::Submission;
+use crate::trace::Submitter;
 use crate::waiting::Limit;
 
 use super::feed::Feed;
@@ -36,6 +37,7 @@ pub struct MapUnordered<B: Backend, F, I: Iterator, J: Job> {
     options: MapOptions,
     window: usize,
     members: Members<J::Output>,
+    submitter: Submitter,
     /// The task of the last item, while the queue has no room for it.
     held: Option<Task>,
 }
@@ -59,7 +61,8 @@ where
     fn begin(backend: B, to_job: F, items: I, options: MapOptions, window: Option<usize>) -> Self {
         let window = window.unwrap_or_else(|| backend.snapshot().workers.max(1) * ITEMS_PER_WORKER);
         let feed = Feed::new(items, to_job);
-        let mut map = MapUnordered { backend, feed, options, window, members: Members::new(), held: None };
+        let (members, submitter) = (Members::new(), Submitter::caller());
+        let mut map = MapUnordered { backend, feed, options, window, members, submitter, held: None };
         map.refill();
         map
     }
@@ -69,7 +72,8 @@ where
         while self.held.is_none() && self.members.open() < self.window {
             let Some(job) = self.feed.pull() else { return };
             let control = std::sync::Arc::clone(self.backend.control());
-            let Submission { task, cell } = Submission::new(JobPayload(job), Some(self.options.job.clone()), control);
+            let options = Some(self.options.job.clone());
+            let Submission { task, cell } = Submission::new(JobPayload(job), options, control, &self.submitter);
             self.members.add(JobFuture::new(cell));
             self.held = task;
             self.offer_held(Room::Now);

@@ -56,6 +56,9 @@
 
 pub mod jobs;
 pub mod laws;
+#[cfg(feature = "tracing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tracing")))]
+pub mod spans;
 
 mod macros;
 

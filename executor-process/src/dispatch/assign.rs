@@ -39,6 +39,7 @@ impl Dispatcher {
             let rooms = (0..).zip(&self.members).map(|(worker, member)| (worker, member.room(&desks[worker], bounded)));
             let free = rooms.filter(|&(_, room)| room > 0);
             let Some((worker, room)) = free.min_by_key(|&(worker, _)| desks[worker].ahead) else { return };
+            let ahead = desks[worker].ahead;
             // Where several workers are free, a long row is shared between them.
             let share = |open: u64| open.div_ceil(2 * self.pool.workers as u64).clamp(1, u64::from(room)) as u32;
             let Some((key, load)) = board.next_load() else { return };
@@ -48,7 +49,13 @@ impl Dispatcher {
                 self.send_jobs(board, worker, jobs, unsendable);
                 continue;
             }
-            let most = share(load.open.into());
+            // The descriptors of a job are open where it was sent. There it must not wait behind another job, which may wait for the
+            // end of what they are an end of.
+            let most = match load.plain_next() {
+                0 if ahead > 0 => return,
+                0 => 1,
+                plain => share(load.open.into()).min(plain),
+            };
             let items = board.take_items(key, most.min(u32::from(ITEMS_MAX)));
             if !items.is_empty() {
                 self.send(board, worker, key, items, unsendable);
@@ -93,7 +100,8 @@ impl Dispatcher {
         };
         let Some(present) = self.members[worker].present() else { return };
         let Some(Load { parcel, job, .. }) = board.loads.get(first) else { return };
-        let options = ItemOptions { id: Some(parcel.first_id().as_u64()), ..ItemOptions::default() };
+        let (id, submitter_span) = (Some(parcel.first_id().as_u64()), parcel.submitter_span());
+        let options = ItemOptions { id, submitter_span, ..ItemOptions::default() };
         let parcels = jobs.iter().filter_map(|&key| board.loads.get(key)).map(|load| &load.parcel);
         let item = |(number, parcel): (usize, _)| Item {
             argument: Parcel::arguments(parcel, 0).into(),
@@ -104,6 +112,8 @@ impl Dispatcher {
         match present.lane.push_run(*job, &items) {
             Ok(place) => {
                 let count = items.len() as u16;
+                let sent = jobs.iter().filter_map(|&key| board.loads.get(key));
+                sent.for_each(|load| load.parcel.note_worker(0..1, worker % self.pool.workers));
                 self.sent(
                     board,
                     worker,
@@ -131,6 +141,7 @@ impl Dispatcher {
             Ok(place) => {
                 let chunk = load.is_of_map.then(|| Arc::clone(&load.parcel));
                 let limit = load.options.as_ref().and_then(|options| options.run_limit_ns);
+                load.parcel.note_worker(items.clone(), worker % self.pool.workers);
                 if let Some(limit) = limit {
                     self.members[worker].limit(key, place, std::time::Duration::from_nanos(limit));
                 }
@@ -171,6 +182,7 @@ fn push(lane: &mut impl Lane, load: &Load, items: Range<u32>) -> Result<crate::w
     let mut options = load.options.as_deref().cloned().unwrap_or_default();
     options.id = Some(parcel.first_id().as_u64() + u64::from(items.start));
     options.stop = parcel.stop_requested(items.start);
+    options.submitter_span = parcel.submitter_span();
     if let Some(pieces) = parcel.pieces(items.clone()) {
         // No more items are taken at once than a frame can have.
         return lane.push_row(Row { job: load.job, items: items.len() as u16, pieces, options: &options });

@@ -194,6 +194,7 @@ impl Dispatcher {
                 pool.callbacks.take(callbacks);
                 continue;
             };
+            pool.callbacks.take(callbacks);
             let delay = retry.delay();
             let claim = retry.into_claim();
             let mut board = pool.lock();

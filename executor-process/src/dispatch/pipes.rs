@@ -10,7 +10,7 @@ use nix::unistd::read;
 use super::news::Told;
 use super::{Dispatcher, FIRST_PIPE};
 use crate::board::Board;
-use crate::output::{LineEnd, Lines, OutputJob, OutputLine, OutputStream, Tail};
+use crate::output::{LineEnd, Lines, OutputJob, OutputLine, OutputStream, Printed, Tail};
 use crate::start::Worker;
 use crate::sys::bytes_in;
 use crate::wire::{Activity, Page, Place};
@@ -25,6 +25,14 @@ const LAST_BYTES: usize = 1 << 20;
 /// An item of a worker's.
 type Item = (Place, u16);
 
+/// The job that prints.
+struct Author {
+    job: OutputJob,
+    /// Weak, because it is the subscriber's code that closes a span.
+    #[cfg(feature = "tracing")]
+    span: std::sync::Weak<tracing::Span>,
+}
+
 /// The pipes of one worker.
 pub(super) struct Pipes {
     worker: usize,
@@ -32,7 +40,7 @@ pub(super) struct Pipes {
     pipes: Vec<Pipe>,
     /// Whose what was read last is, and how that is told.
     whose: Option<Item>,
-    job: Option<OutputJob>,
+    author: Option<Author>,
     /// What that one has written to standard error.
     tail: Tail,
 }
@@ -59,8 +67,8 @@ impl Pipes {
         let pipe =
             |(stream, end): (_, Option<_>)| end.map(|end| Pipe { end: Some(end), stream, lines: Lines::default() });
         let pipes: Vec<_> = ends.into_iter().filter_map(pipe).collect();
-        let (whose, job, tail) = (None, None, Tail::default());
-        (!pipes.is_empty()).then_some(Pipes { worker, pid: process.pid, pipes, whose, job, tail })
+        let (whose, author, tail) = (None, None, Tail::default());
+        (!pipes.is_empty()).then_some(Pipes { worker, pid: process.pid, pipes, whose, author, tail })
     }
 
     /// What this item wrote to standard error last, or the initializer, for `None`.
@@ -69,22 +77,17 @@ impl Pipes {
     }
 
     /// Notes by whom what is read next was printed.
-    fn turn_to(
-        &mut self,
-        whose: Option<Item>,
-        job: impl FnOnce(Item) -> Option<OutputJob>,
-        told: &mut Vec<OutputLine>,
-    ) {
+    fn turn_to(&mut self, whose: Option<Item>, author: impl FnOnce(Item) -> Option<Author>, told: &mut Vec<Printed>) {
         if self.whose != whose {
             self.end_lines(told);
             self.whose = whose;
-            self.job = whose.and_then(job);
+            self.author = whose.and_then(author);
             self.tail.clear();
         }
     }
 
     /// Tells what was begun of lines, because nothing of them follows.
-    fn end_lines(&mut self, told: &mut Vec<OutputLine>) {
+    fn end_lines(&mut self, told: &mut Vec<Printed>) {
         for number in 0..self.pipes.len() {
             if let Some(text) = self.pipes[number].lines.end() {
                 told.push(self.line(self.pipes[number].stream, text, LineEnd::Missing));
@@ -92,12 +95,18 @@ impl Pipes {
         }
     }
 
-    fn line(&self, stream: OutputStream, text: String, end: LineEnd) -> OutputLine {
-        OutputLine { worker: self.worker, pid: self.pid, stream, job: self.job.clone(), text, end }
+    fn line(&self, stream: OutputStream, text: String, end: LineEnd) -> Printed {
+        let author = self.author.as_ref();
+        let job = author.map(|author| author.job.clone());
+        Printed {
+            line: OutputLine { worker: self.worker, pid: self.pid, stream, job, text, end },
+            #[cfg(feature = "tracing")]
+            span: author.and_then(|author| author.span.upgrade()),
+        }
     }
 
     /// Takes in what was read.
-    fn take_in(&mut self, number: usize, bytes: &[u8], told: &mut Vec<OutputLine>) {
+    fn take_in(&mut self, number: usize, bytes: &[u8], told: &mut Vec<Printed>) {
         let Pipe { stream, lines, .. } = &mut self.pipes[number];
         let stream = *stream;
         if stream == OutputStream::Stderr {
@@ -170,7 +179,7 @@ impl Dispatcher {
             }
         };
         let mut told = Vec::new();
-        pipes.turn_to(whose, |item| job_of(&pool.lock(), worker, item), &mut told);
+        pipes.turn_to(whose, |item| author_of(&pool.lock(), worker, item), &mut told);
         pipes.take_in(number, &self.capture.buffer[..length], &mut told);
         self.tell(told);
         length
@@ -219,7 +228,7 @@ impl Dispatcher {
         }
     }
 
-    fn tell(&self, told: Vec<OutputLine>) {
+    fn tell(&self, told: Vec<Printed>) {
         if let Some(output) = self.pool.output.as_ref().filter(|_| !told.is_empty()) {
             output.push(told);
         }
@@ -235,10 +244,14 @@ fn running(page: &Page) -> Option<Item> {
 }
 
 /// How a job that was sent and has not come back is told.
-fn job_of(board: &Board, worker: usize, (place, item): Item) -> Option<OutputJob> {
+fn author_of(board: &Board, worker: usize, (place, item): Item) -> Option<Author> {
     let frame = board.desks[worker].frames.iter().find(|frame| frame.place == place)?;
     let (key, item) = frame.cargo.at(item)?;
     let parcel = &board.loads.get(key)?.parcel;
     let job = (item < parcel.items()).then(|| parcel.job(item))?;
-    Some(OutputJob { id: job.id(), name: job.name().into() })
+    Some(Author {
+        job: OutputJob { id: job.id(), name: job.name().into() },
+        #[cfg(feature = "tracing")]
+        span: job.span(),
+    })
 }

@@ -65,6 +65,14 @@ impl fmt::Display for OutputStream {
     }
 }
 
+/// A line on its way to whoever hears of it.
+pub(crate) struct Printed {
+    pub(crate) line: OutputLine,
+    /// The span of the job, which is kept open until the line was heard.
+    #[cfg(feature = "tracing")]
+    pub(crate) span: Option<Arc<tracing::Span>>,
+}
+
 /// Who hears of the lines of a pool.
 #[derive(Clone, Default)]
 pub(crate) struct Listener {
@@ -75,29 +83,43 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// Hands the line on.
-    pub(super) fn hear(&self, line: OutputLine) {
+    pub(super) fn hear(&self, printed: Printed) {
         #[cfg(feature = "tracing")]
         if self.traces {
-            trace(&line);
+            trace(&printed);
         }
         if let Some(callback) = &self.callback {
-            callback(line);
+            callback(printed.line);
         }
+    }
+}
+
+/// Makes the line an event, inside the span of its job.
+#[cfg(feature = "tracing")]
+fn trace(Printed { line, span }: &Printed) {
+    // The subscriber that knows the span, which need not be the current one.
+    let told = span.as_ref().and_then(|span| {
+        span.with_subscriber(|(id, subscriber)| {
+            tracing::dispatcher::with_default(subscriber, || trace_in(Some(id.clone()), line));
+        })
+    });
+    if told.is_none() {
+        trace_in(None, line);
     }
 }
 
 /// The fields are part of the documentation of the feature.
 #[cfg(feature = "tracing")]
-fn trace(line: &OutputLine) {
+fn trace_in(span: Option<tracing::Id>, line: &OutputLine) {
     let OutputLine { worker, pid, stream, job, text, .. } = line;
     let id = job.as_ref().map(|job| job.id.as_u64());
     let name = job.as_ref().map(|job| &*job.name);
     match stream {
         OutputStream::Stdout => {
-            tracing::info!(target: "executor_process::output", worker, pid, stream = "stdout", job_id = id, job = name, "{text}");
+            tracing::info!(target: "executor_process::output", parent: span, worker, pid, stream = "stdout", job_id = id, job = name, "{text}");
         }
         OutputStream::Stderr => {
-            tracing::warn!(target: "executor_process::output", worker, pid, stream = "stderr", job_id = id, job = name, "{text}");
+            tracing::warn!(target: "executor_process::output", parent: span, worker, pid, stream = "stderr", job_id = id, job = name, "{text}");
         }
     }
 }

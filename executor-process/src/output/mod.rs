@@ -37,7 +37,7 @@ mod thread;
 
 pub use line::{LineEnd, OutputJob, OutputLine, OutputStream};
 
-pub(crate) use line::Listener;
+pub(crate) use line::{Listener, Printed};
 pub(crate) use lines::Lines;
 pub(crate) use tail::Tail;
 pub(crate) use thread::OutputThread;

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use executor_core::backend::PoolId;
 
-use super::{Listener, OutputLine};
+use super::{Listener, OutputLine, Printed};
 use crate::bell::{Bell, Ring};
 use crate::callbacks;
 
@@ -36,7 +36,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    lines: VecDeque<OutputLine>,
+    lines: VecDeque<Printed>,
     bytes: usize,
     /// The dispatcher is to be told when there is room.
     is_awaited: bool,
@@ -77,10 +77,10 @@ impl OutputThread {
     }
 
     /// Hands lines over. They are taken whatever waits already.
-    pub(crate) fn push(&self, lines: impl IntoIterator<Item = OutputLine>) {
+    pub(crate) fn push(&self, lines: impl IntoIterator<Item = Printed>) {
         let mut queue = self.shared.lock();
         for line in lines {
-            queue.bytes += weight(&line);
+            queue.bytes += weight(&line.line);
             queue.lines.push_back(line);
         }
         drop(queue);
@@ -134,11 +134,11 @@ impl Shared {
     }
 
     /// Waits for a line; `None` if no more come.
-    fn next(&self) -> Option<OutputLine> {
+    fn next(&self) -> Option<Printed> {
         let mut queue = self.lock();
         loop {
             if let Some(line) = queue.lines.pop_front() {
-                queue.bytes -= weight(&line);
+                queue.bytes -= weight(&line.line);
                 // Not at once, so that the dispatcher does not wake for every line.
                 if queue.is_awaited && queue.bytes <= WAITING_BYTES_MAX / 2 {
                     queue.is_awaited = false;

@@ -198,7 +198,9 @@ fn send(lane: &mut SocketLane, job: u32, parcel: &Parcel) -> Result<(), JobError
         Some(shared) => shared.into(),
         None => parcel.arguments(0).into(),
     };
-    let options = ItemOptions { id: Some(parcel.job(0).id().as_u64()), ..ItemOptions::default() };
+    parcel.note_worker(0..1, 0);
+    let (id, submitter_span) = (Some(parcel.job(0).id().as_u64()), parcel.submitter_span());
+    let options = ItemOptions { id, submitter_span, ..ItemOptions::default() };
     let attachments = parcel.attachments(0).and_then(descriptors);
     let pushed = lane.push_run(job, &[Item { argument, options: Some(&options), attachments }]);
     pushed.and_then(|_| lane.push(Order::Exit)).map_err(|error| {

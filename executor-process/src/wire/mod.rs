@@ -64,7 +64,7 @@ mod loom;
 mod tests;
 
 /// The version of the frames and of the page. Whoever changes either raises it.
-pub(crate) const VERSION: u32 = 4;
+pub(crate) const VERSION: u32 = 5;
 
 /// How long the body of a frame may be, unless the pool says otherwise: 4 GiB, which holds the largest payloads that
 /// anybody sends in one piece, and is far below what a length of random bytes says.

@@ -267,8 +267,8 @@ impl Worker {
         let FrameHead { place, job, items } = head;
         let limit = options.run_limit_ns.map(Duration::from_nanos);
         let attempt = options.attempts_before.saturating_add(1);
-        let plain = options.name.is_none() && limit.is_none() && attempt == 1;
-        let run = RunOptions::new(options.name.as_deref(), attempt, limit);
+        let plain = options.name.is_none() && limit.is_none() && attempt == 1 && options.submitter_span.is_none();
+        let run = RunOptions::new(options.name.as_deref(), attempt, limit).from_span(options.submitter_span);
         let control = Arc::clone(&self.station) as Arc<dyn Control>;
         let guests = table().entry(job).map(|entry| {
             Guests::new(entry, u32::from(items), options.id.unwrap_or_default(), (!plain).then_some(run), control)
