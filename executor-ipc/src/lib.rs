@@ -1,6 +1,10 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
-//! What processes share. At present: [`Blob`], immutable bytes that cross from one process to another without a copy on
-//! either side; and channels, [`pipe`] and [`duplex`], typed messages between threads and processes alike.
+//! What processes share, and threads just so:
+//!
+//! * [`Blob`]: immutable bytes that cross from one process to another without a copy on either side;
+//! * [`pipe`] and [`duplex`]: channels, typed messages between threads and processes alike;
+//! * [`sync`]: locks, which are free again when their holder dies;
+//! * [`SharedValue`], [`SharedArray`], [`SharedBytes`]: plain data and atomics in memory that several processes write to.
 //!
 //! ```
 //! use executor_ipc::Blob;
@@ -10,8 +14,18 @@
 //! assert_eq!(stripe[9], 0xff);
 //! ```
 //!
-//! A Blob is an argument or an output of a job like any other. Between threads it is shared as an [`Arc`](std::sync::Arc)
-//! is. On its way to a worker process or back it leaves its bytes where they are: what travels are two descriptors, beside
+//! ```
+//! use executor_ipc::{SharedArray, sync::Mutex};
+//!
+//! let tally = Mutex::new([0_u64; 2])?; // to be cloned for threads, or sent to other processes
+//! tally.lock().unwrap()[0] += 1;
+//! let samples = SharedArray::<f32>::new(1_000_000)?; // zeros
+//! samples.slice(..1000).lock().unwrap().fill(0.5);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! All of them are arguments and outputs of jobs like any other. Between threads they are shared as an [`Arc`](std::sync::Arc)
+//! is. On their way to a worker process or back they leave their bytes where they are: what travels are descriptors, beside
 //! the encoded job or output.
 //!
 //! ```
@@ -29,7 +43,7 @@
 //! as arguments and outputs of jobs or in messages of other channels, so that what is written with them runs on threads
 //! and on processes unchanged.
 //!
-//! # How it works
+//! # How Blobs work
 //!
 //! * An *arena* is memory without a name (a `memfd`), mapped for writing by the process that made it, and by no other: it
 //!   is sealed, so that it can neither be cut, nor stretched, nor written to by whoever gets it. It is used again for the
@@ -40,6 +54,14 @@
 //! * A receiver keeps the mappings that it made, so that the next Blob in the same arena costs it no page faults.
 //! * A *channel* is a pair of sockets that keep packets whole, and each message is one packet; one that is too long for a packet
 //!   is in an arena. So any number of threads and processes share an end without a lock.
+//!
+//! # How what is written to works
+//!
+//! A lock or a shared value is in memory of its own, also a `memfd` that is sealed in its size, which everybody maps for writing. Locks
+//! are the C library's robust ones: the system frees those of a thread that ends, and tells the next holder. Values are plain
+//! data (`bytemuck`), for which any bytes are a value.
+//!
+//! # How it travels
 //!
 //! Descriptors cannot be written into bytes. So whoever sends a message encodes it inside [`attach::collect`], sends
 //! the descriptors that this gives beside the bytes, and the other side decodes inside [`attach::supply`]. The backend
@@ -61,11 +83,14 @@
 //!   error of its own; what was sent before is received first.
 //! * *Messages are bounded* in length, 1 GiB unless said otherwise, and in what is on its way: some 200 KiB, and up to four
 //!   that are long. Beyond that a sender waits.
+//! * *A lock or a shared value that is encoded where no descriptors can travel is an error*, as it cannot be in two places.
+//! * *The death of a holder is an error* for whoever locks next, with the guard, and never a hang: see [`sync::OwnerDied`].
 //!
 //! # What it costs
 //!
 //! Constants of this crate say how many arenas and mappings a process keeps. A Blob in an arena takes up to three descriptors
-//! in the process that made it, and one in each that holds it, besides one for each mapping that is kept.
+//! in the process that made it, and one in each that holds it, besides one for each mapping that is kept. A lock or a shared value takes
+//! one descriptor and at least one page in each process that has it.
 //!
 //! An end of a channel is one descriptor in each process that has it, and another one where it is awaited. A thread that
 //! has received keeps 64 KiB to receive in.
@@ -77,7 +102,7 @@
 //!
 //! # Platforms
 //!
-//! Linux 5.1 or newer, for the seal against later writes.
+//! Linux 5.1 or newer, for the seal against later writes, with glibc 2.30 or newer, or musl, for locks with a time limit.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("`executor-ipc` shares memory by means of Linux, and has no other way yet");
@@ -87,9 +112,11 @@ mod blob_mut;
 mod travel;
 
 mod channel;
+mod shared;
 mod wait;
 
 pub mod attach;
+pub mod sync;
 
 mod arena;
 mod filled;
@@ -97,6 +124,9 @@ mod hold;
 mod mapping;
 mod pool;
 mod received;
+
+mod futex;
+mod segment;
 
 mod forks;
 
@@ -114,4 +144,6 @@ pub use channel::{
 };
 pub use pool::{ARENAS_MAX, IDLE_BYTES_MAX};
 pub use received::{MAPPED_BYTES_MAX, MAPPINGS_MAX};
+pub use segment::Atom;
+pub use shared::{SharedArray, SharedBytes, SharedValue};
 pub use wait::{wait_any, wait_any_timeout};

@@ -1,5 +1,6 @@
 #![expect(unsafe_code, reason = "memory that several processes map is reached by address")]
-//! [`Mapping`]: the memory of an arena, as one process sees it; and [`Filling`] and [`Held`], the two ways to its bytes.
+//! [`Mapping`]: memory that is a file, as one process sees it; and [`Filling`] and [`Held`], the two ways to the bytes of an
+//! arena.
 
 use std::ffi::c_void;
 use std::io;
@@ -10,7 +11,13 @@ use std::ptr::NonNull;
 use std::slice;
 use std::sync::Arc;
 
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+
+/// How long a huge page is where others have 4096 bytes: 2 MiB.
+pub(crate) const HUGE_PAGE_BYTES: usize = 2 << 20;
+
+/// Of `linux/mman.h`, since Linux 6.1. It works whatever the setting of the system is, unless that forbids it.
+const MADV_COLLAPSE: libc::c_int = 25;
 
 /// A whole file, mapped. It lends nothing by itself, since somebody else may write to the memory.
 #[derive(Debug)]
@@ -22,7 +29,7 @@ pub(crate) struct Mapping {
 
 // SAFETY: a mapping belongs to the whole process and to no thread of it.
 unsafe impl Send for Mapping {}
-// SAFETY: as above; nothing is reached through a shared reference but by `Filling` and `Held`, which say why they may.
+// SAFETY: as above; nothing is reached through a shared reference but by `Filling`, `Held` and `Segment`, which say why they may.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
@@ -38,11 +45,66 @@ impl Mapping {
         Mapping::new(file, bytes, ProtFlags::PROT_READ)
     }
 
+    /// Maps a file of this size for reading and writing, as others do. If it consists of huge pages, it lies as they must.
+    pub(crate) fn shared(file: &impl AsFd, bytes: NonZeroUsize) -> io::Result<Mapping> {
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        if !bytes.get().is_multiple_of(HUGE_PAGE_BYTES) {
+            return Mapping::new(file, bytes, access);
+        }
+        // Addresses for one page more, of which some are not needed.
+        let room = bytes.checked_add(HUGE_PAGE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?;
+        // SAFETY: a new mapping, at an address of the kernel's choice, replaces no other.
+        let start = unsafe { mmap_anonymous(None, room, ProtFlags::PROT_NONE, MapFlags::MAP_PRIVATE) }?;
+        let mut reserved = Mapping { start, bytes: room };
+        let before = start.addr().get().next_multiple_of(HUGE_PAGE_BYTES) - start.addr().get();
+        // SAFETY: it is within what was just reserved, as it is less than a page behind the start of it.
+        let place = unsafe { start.add(before) };
+        let flags = MapFlags::MAP_SHARED | MapFlags::MAP_FIXED;
+        // SAFETY: what it replaces is a part of what was just reserved, in which nothing is.
+        let start = unsafe { mmap(Some(place.addr()), bytes, access, flags, file, 0) }?;
+        // What is reserved behind it, and before it, is given back.
+        if let Some(behind) = NonZeroUsize::new(HUGE_PAGE_BYTES - before) {
+            // SAFETY: it is the end of what was reserved.
+            drop(Mapping { start: unsafe { start.add(bytes.get()) }, bytes: behind });
+        }
+        match NonZeroUsize::new(before) {
+            Some(before) => reserved.bytes = before,
+            None => std::mem::forget(reserved),
+        }
+        Ok(Mapping { start, bytes })
+    }
+
+    /// Takes the memory at once, in huge pages.
+    ///
+    /// # Errors
+    ///
+    /// If the system has none, or is older than Linux 6.1.
+    pub(crate) fn take_huge_pages(&self) -> io::Result<()> {
+        let advise = |advice| {
+            // SAFETY: the range is this mapping, and what a program can see in it stays as it is.
+            match unsafe { libc::madvise(self.start.as_ptr(), self.bytes.get(), advice) } {
+                0 => Ok(()),
+                _ => Err(io::Error::last_os_error()),
+            }
+        };
+        // Only pages that are there can be put together. Some of them may be in use for a moment, by the system itself.
+        advise(libc::MADV_POPULATE_WRITE)?;
+        let is_for_a_moment = |error: &io::Error| matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EBUSY));
+        let mut collapsed = advise(MADV_COLLAPSE);
+        for _ in 0..3 {
+            if collapsed.as_ref().is_err_and(is_for_a_moment) {
+                collapsed = advise(MADV_COLLAPSE);
+            }
+        }
+        collapsed
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.get()
     }
 
-    fn first(&self) -> NonNull<u8> {
+    /// The first byte. It is aligned to a page, which has 4096 bytes or more.
+    pub(crate) fn first(&self) -> NonNull<u8> {
         self.start.cast()
     }
 }

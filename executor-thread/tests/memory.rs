@@ -276,7 +276,7 @@ fn a_map_keeps_its_window_only() {
     for n in 0..300_000 {
         assert_eq!(map.next().unwrap().unwrap(), n);
     }
-    // 4096 items of some hundred bytes each.
+    // 16 384 items of some hundred bytes each.
     let most = before.grown().bytes;
     assert!(most < 4 * KEPT_BYTES, "the map keeps {} KiB", most >> 10);
     drop(map);

@@ -20,7 +20,7 @@ impl MapOptions {
 
     /// How many items may be pulled from the input and not yet read from the map, in items.
     ///
-    /// The default starts at four items a worker and grows, while the items prove to be short, up to 4096: enough to
+    /// The default starts at four items a worker and grows, while the items prove to be short, up to 16 384: enough to
     /// keep the workers busy while the reader is away for about a millisecond.
     pub fn window(mut self, items: usize) -> Self {
         self.window = Some(items);

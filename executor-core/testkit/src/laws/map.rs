@@ -174,13 +174,13 @@ pub fn map_is_never_more_than_its_window_ahead<S: Subject>(lab: &Lab<S>) -> Verd
 /// Law 96: without a chosen window there is one all the same.
 pub fn default_window_is_bounded<S: Subject>(lab: &Lab<S>) -> Verdict {
     /// What the documentation of `MapOptions` names as the most.
-    const MOST: usize = 4096;
+    const MOST: usize = 16_384;
     let pool = lab.pool();
     let pulled = Cell::new(0);
     let items = (0..).inspect(|_| pulled.set(pulled.get() + 1));
     let mut map = pool.map(jobs::echo::job, items);
     assert!((1..=MOST).contains(&pulled.get()));
-    for read in 1..=10_000 {
+    for read in 1..=50_000 {
         assert_eq!(map.next().unwrap().unwrap(), read as u64 - 1);
         assert!(pulled.get() <= read + MOST, "{} were pulled after {read} reads", pulled.get());
     }
