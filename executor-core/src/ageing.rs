@@ -20,19 +20,22 @@ impl Ageing {
         Some((0..highest).rev().find(aged).unwrap_or(highest))
     }
 
-    /// One of lane `chosen` that was counted came back, or was cancelled, before it began.
-    pub fn came_back(&mut self, chosen: usize) {
+    /// One of lane `chosen` that was counted came back, or was cancelled, before it began. `passed_over` is what
+    /// [`passed`](Ageing::passed) gave for it: so often its lane was passed over before, and that counts again.
+    pub fn came_back(&mut self, chosen: usize, passed_over: u32) {
+        self.passed_over[chosen] += passed_over;
         for passed_over in &mut self.passed_over[..chosen] {
             *passed_over = passed_over.saturating_sub(1);
         }
     }
 
-    /// Counts that one of lane `chosen` goes before what waits in the lower ones.
+    /// Counts that one of lane `chosen` goes before what waits in the lower ones. Gives how often that lane was passed over before.
     #[inline]
-    pub fn passed(&mut self, chosen: usize, waits: [bool; 3]) {
-        self.passed_over[chosen] = 0;
+    pub fn passed(&mut self, chosen: usize, waits: [bool; 3]) -> u32 {
+        let before = std::mem::take(&mut self.passed_over[chosen]);
         for (passed_over, waits) in self.passed_over.iter_mut().zip(waits).take(chosen) {
             *passed_over += u32::from(waits);
         }
+        before
     }
 }

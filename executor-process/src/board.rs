@@ -162,7 +162,7 @@ impl Board {
         if !load.waits() {
             load.is_queued = false;
             load.is_due = queue.highest().is_some_and(|highest| highest > load.priority as usize);
-            queue.pop(load.priority);
+            load.passed_over = queue.pop(load.priority);
         }
         *waiting -= items.len() as u64;
         items
@@ -263,8 +263,10 @@ impl Board {
         desk.ahead -= taken.len() as u32;
         let frame = desk.frames.iter().find(|frame| frame.place == place).filter(|_| !taken.is_empty());
         if let Some(frame) = frame {
-            for load in frame.cargo.spans(taken.clone()).filter_map(|(key, _)| self.loads.get(key)) {
-                self.queue.came_back(load.priority);
+            for (key, _) in frame.cargo.spans(taken.clone()) {
+                if let Some(load) = self.loads.get_mut(key) {
+                    self.queue.came_back(load.priority, std::mem::take(&mut load.passed_over));
+                }
             }
         }
         taken

@@ -54,6 +54,8 @@ pub(crate) struct Load {
     pub(crate) is_of_map: bool,
     /// No item of it is ever tried again.
     is_single_attempt: bool,
+    /// How often its priority was passed over before its turn came.
+    pub(crate) passed_over: u32,
     /// It was sent before one of a higher priority, because it had waited for long.
     pub(crate) is_due: bool,
     /// It has a key in the queue.
@@ -108,6 +110,7 @@ impl Load {
             is_retry: false,
             is_of_map: parcel_is_of_map,
             is_single_attempt,
+            passed_over: 0,
             is_due: false,
             is_queued: false,
         }

@@ -46,16 +46,17 @@ impl Queue {
         (0..3).rev().find(|&lane| !self.lanes[lane].is_empty())
     }
 
-    /// Takes out the load that was peeked at, and counts its turn.
-    pub(crate) fn pop(&mut self, priority: Priority) {
+    /// Takes out the load that was peeked at, and counts its turn. Gives how often its priority was passed over before.
+    pub(crate) fn pop(&mut self, priority: Priority) -> u32 {
         let lane = priority as usize;
-        self.ageing.passed(lane, [0, 1, 2].map(|lane| !self.lanes[lane].is_empty()));
+        let passed_over = self.ageing.passed(lane, [0, 1, 2].map(|lane| !self.lanes[lane].is_empty()));
         self.lanes[lane].pop_front();
+        passed_over
     }
 
-    /// A load that was popped came back, or was cancelled, before it began.
-    pub(crate) fn came_back(&mut self, priority: Priority) {
-        self.ageing.came_back(priority as usize);
+    /// A load that was popped came back, or was cancelled, before it began; before that its priority was passed over so often.
+    pub(crate) fn came_back(&mut self, priority: Priority, passed_over: u32) {
+        self.ageing.came_back(priority as usize, passed_over);
     }
 
     /// A load has left of which the key may be here.
