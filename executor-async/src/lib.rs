@@ -30,7 +30,7 @@
 //! # What is special to an async runtime
 //!
 //! * Nothing is encoded: a job moves to where it runs as it is.
-//! * A job made of an `async fn` is a task of the runtime; as many run at once as
+//! * A job made of an `async fn` is polled on the runtime, and is a task of its own there once it waits; as many run at once as
 //!   [`async_jobs`](AsyncExecutorBuilder::async_jobs) says. A job made of an `fn` runs on a thread that may block; as many
 //!   run at once as there are [`blocking_threads`](AsyncExecutorBuilder::blocking_threads). A job of a type written by hand
 //!   counts as a function unless its [`Job::is_async`](executor_core::Job::is_async) says otherwise, and so does a boxed
@@ -51,6 +51,7 @@
 //!   [`AsyncExecutor`].
 //! * *Waiting inside.* A job may wait for jobs of its own executor, by blocking in a function and by awaiting in an async job. What is
 //!   awaited so goes above the limits where it must, because the one that waits has a place.
+//! * *Polls.* The first poll of an async job is followed by another at once if the job waits, because only then it gets its task.
 //! * *Context.* [`current`](executor_core::current) speaks of the job at each of its polls, on whichever thread that is.
 //!   What a job gives to `tokio::spawn` is not a part of it.
 //! * *Panics.* A panic of a poll is the outcome of its job; one of a drop concerns nobody.

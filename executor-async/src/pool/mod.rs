@@ -4,11 +4,11 @@
 //!
 //! | | waits | runs |
 //! |---|---|---|
-//! | async job, or future | until fewer than the limit are with the runtime | as a task of the runtime, a [`Poller`](crate::poller::Poller) in a slot |
+//! | async job, or future | until fewer than the limit are with the runtime | in a slot: polled once by a [`Driver`](crate::driver::Driver), and if it waits, as a task of the runtime of its own, a [`Poller`](crate::poller::Poller) |
 //! | function, or closure | for one of the workers | on a blocking thread of the runtime, a [`Shift`](crate::worker::Shift) on a seat |
 //!
-//! Each kind has a queue with priorities. A slot that gets free is given to the next async job under the same lock, so that
-//! one waits only while all slots are taken. A thread that ends its shift saw, under the lock, that no function waits; a
+//! Each kind has a queue with priorities. An async job is given a slot under the lock under which a driver takes it; there is a
+//! driver while one waits and a slot is free, so that one stays only while all slots are taken. A thread that ends its shift saw, under the lock, that no function waits; a
 //! function that comes later calls a thread.
 //!
 //! # No deadlock by waiting

@@ -13,9 +13,15 @@
 //!
 //! # Windows
 //!
-//! A worker has some jobs ahead, so that it need not wait for the dispatcher: as many as it does in about 200 µs, two at
+//! A worker has some jobs ahead, so that it need not wait for the dispatcher: as many as it does in about 1 ms, two at
 //! least, and only one where the queue is bounded, because what is ahead counts nowhere. More would put short jobs behind
 //! long ones. What a busy worker has ahead an idle one takes back.
+//!
+//! # Frames
+//!
+//! Items of a map go as they are in their parcel, many in one frame. Jobs that were submitted one by one go together too, where they
+//! are of one type and their numbers follow one another. A job with descriptors goes alone, and to a worker that has nothing else: its
+//! descriptors are open there, and the job before it might wait for the end of what they are an end of.
 //!
 //! # Ending one job by force
 //!

@@ -7,7 +7,7 @@
 //! ```text
 //!   owner                                                   worker
 //!   ─────                                                   ──────
-//!   Lane::push_run ─► Outgoing ══ frames ══► Incoming ─► PortReader::next
+//!   Lane::push_row ─► Outgoing ══ frames ══► Incoming ─► PortReader::next
 //!        │ post                                               │ begin, end
 //!        └────────────► Page: a word per frame, status ◄──────┘
 //!   Lane::drain  ◄── Incoming ◄══ frames ══ Outgoing ◄── PortWriter::outcome, passed
