@@ -43,6 +43,9 @@
 //! as arguments and outputs of jobs or in messages of other channels, so that what is written with them runs on threads
 //! and on processes unchanged.
 //!
+//! A [`manager`] is a server that keeps dictionaries, lists, queues, locks and objects of your own types, for threads, for processes and,
+//! by an address and a key, for other machines; each is used through a typed proxy.
+//!
 //! # How Blobs work
 //!
 //! * An *arena* is memory without a name (a `memfd`), mapped for writing by the process that made it, and by no other: it
@@ -116,6 +119,7 @@ mod shared;
 mod wait;
 
 pub mod attach;
+pub mod manager;
 pub mod sync;
 
 mod arena;

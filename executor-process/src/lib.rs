@@ -68,6 +68,11 @@
 //! [`command`] is a job that runs an external program, on any backend and without a worker process if need be: fed with
 //! bytes, read whole, and ended with all that it has started, whatever becomes of the job.
 //!
+//! # Managers
+//!
+//! [`spawn_manager`] starts a process that keeps dictionaries, queues, locks and objects of your own types, which jobs of every pool use through
+//! proxies among their arguments: see [`executor_ipc::manager`].
+//!
 //! # Features
 //!
 //! * `hook` (default): workers begin before `main`. It costs one look at the environment at each start of the program.
@@ -86,6 +91,8 @@ mod builder;
 mod executor;
 
 mod process;
+
+mod manager;
 
 mod pool;
 
@@ -130,6 +137,7 @@ pub use command::{Command, CommandError, CommandOutput, command};
 pub use entry::init;
 pub use executor::ProcessExecutor;
 pub use exit::Exit;
+pub use manager::spawn_manager;
 pub use output::{LineEnd, OutputJob, OutputLine, OutputStream};
 pub use process::{
     CurrentProcess, Process, ProcessBuilder, ProcessHandle, SpawnError, active_children, current_process,

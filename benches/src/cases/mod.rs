@@ -58,6 +58,8 @@ pub(crate) const CASES: &[&Case] = &[
     &processes::fair::CASE,
     #[cfg(feature = "ipc")]
     &ipc::channel_ping_pong::CASE,
+    #[cfg(feature = "process")]
+    &processes::manager::CASE,
 ];
 
 /// The figures of one run, by the key of their measure.

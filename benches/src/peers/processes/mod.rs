@@ -44,6 +44,16 @@ pub(crate) trait Processes {
         Err(Failure::NotOffered)
     }
 
+    /// Asks the server of a manager for `count` values of a dictionary, one at a time.
+    fn gets(&self, _count: u64) -> Outcome<Trips> {
+        Err(Failure::NotOffered)
+    }
+
+    /// The same with many on their way at once. The sum of `n + 1` for each `n` in `0..count`.
+    fn gets_at_once(&self, _count: u64) -> Outcome<u64> {
+        Err(Failure::NotOffered)
+    }
+
     /// Starts workers, `times` times.
     fn start(&self, _times: usize) -> Outcome<Start> {
         Err(Failure::NotOffered)
@@ -76,6 +86,9 @@ pub(crate) trait Processes {
         Err(Failure::NotOffered)
     }
 }
+
+/// The entries of the dictionary of a manager: the value of each number is the next one.
+const ENTRIES: u64 = 1_000;
 
 /// What round trips took, in microseconds.
 pub(crate) struct Trips {

@@ -8,9 +8,12 @@ use std::time::{Duration, Instant};
 
 use executor_core::{Executor, JobError, JobOptions, current, job};
 use executor_ipc::Blob;
-use executor_process::ProcessExecutor;
+use executor_ipc::manager::{Dict, Manager};
+use executor_process::{ProcessExecutor, spawn_manager};
 
-use super::{Around, OURS, Payload, Processes, Start, Trips, busy_for, check_pattern, median_ms, now_nanos, pattern};
+use super::{
+    Around, ENTRIES, OURS, Payload, Processes, Start, Trips, busy_for, check_pattern, median_ms, now_nanos, pattern,
+};
 use crate::kernel;
 use crate::outcome::{Failure, Outcome, check_sum};
 use crate::peers::{Open, Peer, handles};
@@ -22,7 +25,7 @@ pub(crate) const PEER: Peer = Peer {
     name: OURS,
     package: "executor-process",
     how: "submit + result and map as they are; workers are forked from the fork server",
-    open: Open::Processes(|workers| Ok(Box::new(Ours { workers, pool: OnceCell::new() }))),
+    open: Open::Processes(|workers| Ok(Box::new(Ours { workers, pool: OnceCell::new(), managed: OnceCell::new() }))),
 };
 
 /// How many workers a pool has where each further one is timed.
@@ -34,6 +37,8 @@ const HOLD: Duration = Duration::from_millis(200);
 struct Ours {
     workers: usize,
     pool: OnceCell<ProcessExecutor>,
+    /// A dictionary in the process of a manager.
+    managed: OnceCell<Dict<u64, u64>>,
 }
 
 #[job]
@@ -80,6 +85,15 @@ impl Ours {
             self.pool.get_or_init(|| pool);
         }
         Ok(self.pool.get().expect("it was set just now"))
+    }
+
+    fn managed(&self) -> Outcome<&Dict<u64, u64>> {
+        if self.managed.get().is_none() {
+            let dict = spawn_manager(Manager::builder())?.dict()?;
+            dict.insert_many((0..ENTRIES).map(|n| (n, n + 1)))?;
+            self.managed.get_or_init(|| dict);
+        }
+        Ok(self.managed.get().expect("it was set just now"))
     }
 }
 
@@ -137,6 +151,20 @@ impl Processes for Ours {
     fn round_trips(&self, count: u64) -> Outcome<Trips> {
         let pool = self.pool()?;
         Trips::measure(count, |n| Ok(pool.submit(inc::job(n)).result()?))
+    }
+
+    fn gets(&self, count: u64) -> Outcome<Trips> {
+        let dict = self.managed()?;
+        Trips::measure(count, |n| {
+            let key = n % ENTRIES;
+            Ok(dict.get(&key)?.map_or(0, |value| value + n - key))
+        })
+    }
+
+    fn gets_at_once(&self, count: u64) -> Outcome<u64> {
+        let keys: Vec<u64> = (0..count).map(|n| n % ENTRIES).collect();
+        let values = self.managed()?.get_many(&keys)?;
+        Ok((0..count).zip(values).map(|(n, value)| value.map_or(0, |value| value + n - n % ENTRIES)).sum())
     }
 
     /// The fork server ends with the last pool, so that each start is a cold one.

@@ -108,6 +108,7 @@ class Questions:
     def __init__(self):
         self.pool = None
         self.chunk = None
+        self.managed = None
 
     def ready(self):
         if self.pool is None:
@@ -137,6 +138,22 @@ class Questions:
             result = pool.result(pool.submit(inc, n))
             took.append((time.perf_counter() - begin) * 1e6)
             assert result == n + 1
+        took.sort()
+        return {"p50": statistics.median(took), "p99": took[len(took) * 99 // 100]}
+
+    def gets(self, count):
+        if self.managed is None:
+            import multiprocessing
+
+            # Kept, because with it goes the process of its server.
+            self.manager = multiprocessing.Manager()
+            self.managed = self.manager.dict({n: n + 1 for n in range(1000)})
+        took = []
+        for n in range(count):
+            begin = time.perf_counter()
+            value = self.managed[n % 1000]
+            took.append((time.perf_counter() - begin) * 1e6)
+            assert value == n % 1000 + 1
         took.sort()
         return {"p50": statistics.median(took), "p99": took[len(took) * 99 // 100]}
 

@@ -55,7 +55,7 @@ pub(crate) fn version_of(module: &str) -> Result<String, String> {
     }
 }
 
-fn open(kind: &str, workers: usize) -> Outcome<Box<dyn Processes>> {
+fn open(kind: &'static str, workers: usize) -> Outcome<Box<dyn Processes>> {
     let mut child = Command::new("python3")
         .args([PROGRAM, kind, &workers.to_string()])
         .stdin(Stdio::piped())
@@ -64,11 +64,12 @@ fn open(kind: &str, workers: usize) -> Outcome<Box<dyn Processes>> {
     let questions = child.stdin.take().expect("stdin was asked to be a pipe");
     let answers = child.stdout.take().expect("stdout was asked to be a pipe");
     let ends = RefCell::new((questions, BufReader::new(answers)));
-    Ok(Box::new(Python { ends, _child: child }))
+    Ok(Box::new(Python { kind, ends, _child: child }))
 }
 
 /// An interpreter. It ends with this process, and its workers end with it.
 struct Python {
+    kind: &'static str,
     ends: RefCell<(ChildStdin, BufReader<ChildStdout>)>,
     _child: Child,
 }
@@ -118,6 +119,15 @@ impl Processes for Python {
 
     fn round_trips(&self, count: u64) -> Outcome<Trips> {
         let answer = self.ask(&format!("round_trips {count}"))?;
+        Ok(Trips { p50: answer.figure("p50")?, p99: answer.figure("p99")? })
+    }
+
+    fn gets(&self, count: u64) -> Outcome<Trips> {
+        // It is of `multiprocessing`, as the pool of that name is.
+        if self.kind != "pool" {
+            return Err(Failure::NotOffered);
+        }
+        let answer = self.ask(&format!("gets {count}"))?;
         Ok(Trips { p50: answer.figure("p50")?, p99: answer.figure("p99")? })
     }
 

@@ -93,6 +93,14 @@ impl Processes for Socketpair {
         })
     }
 
+    fn gets(&self, count: u64) -> Outcome<Trips> {
+        self.round_trips(count)
+    }
+
+    fn gets_at_once(&self, count: u64) -> Outcome<u64> {
+        self.submit(count)
+    }
+
     fn start(&self, times: usize) -> Outcome<Start> {
         let first_ms = median_ms(times, || {
             let helper = Helper::start(&["echo"])?;
