@@ -23,22 +23,32 @@
 //! A process that forks while it has a lock goes on to have it, and its child does not: what the child inherits of a guard is to be
 //! forgotten.
 
+mod barrier;
+mod condvar;
 mod error;
+mod event;
 mod mutex;
 mod mutex_guard;
 mod reentrant_mutex;
 mod rw_guards;
 mod rw_lock;
+mod semaphore;
 
 pub(crate) mod guarded;
 mod holder;
 pub(crate) mod robust;
+mod seats;
+mod sleep;
 
 pub(crate) use error::{tried, waited};
 
+pub use barrier::{Barrier, BarrierError, BarrierWaitResult, PARTIES_MAX};
+pub use condvar::{Condvar, WAITERS_MAX};
 pub use error::{LockResult, LockTimeoutError, OwnerDied, Repairable, TryLockError};
+pub use event::Event;
 pub use mutex::Mutex;
 pub use mutex_guard::MutexGuard;
 pub use reentrant_mutex::{ReentrantMutex, ReentrantMutexGuard};
 pub use rw_guards::{RwLockReadGuard, RwLockWriteGuard};
 pub use rw_lock::{READERS_MAX, RwLock};
+pub use semaphore::{PERMITS_MAX, ReleaseError, Semaphore, SemaphorePermit};
