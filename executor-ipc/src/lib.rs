@@ -4,6 +4,7 @@
 //! * [`Blob`]: immutable bytes that cross from one process to another without a copy on either side;
 //! * [`pipe`] and [`duplex`]: channels, typed messages between threads and processes alike;
 //! * [`sync`]: locks, which are free again when their holder dies;
+//! * [`Queue`]: first in, first out, between any number of producers and consumers, whichever of them is killed;
 //! * [`SharedValue`], [`SharedArray`], [`SharedBytes`]: plain data and atomics in memory that several processes write to.
 //!
 //! ```
@@ -115,6 +116,7 @@ mod blob_mut;
 mod travel;
 
 mod channel;
+mod queue;
 mod shared;
 mod wait;
 
@@ -139,6 +141,7 @@ mod forks;
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::channel::fuzzing::packets;
+    pub use crate::queue::fuzzing::queue;
 }
 
 pub use blob::{Blob, SHARED_FROM_BYTES};
@@ -147,6 +150,7 @@ pub use channel::{
     Duplex, MESSAGE_BYTES_MAX, Messages, NoChannel, Receiver, RecvError, SendError, Sender, duplex, pipe,
 };
 pub use pool::{ARENAS_MAX, IDLE_BYTES_MAX};
+pub use queue::{GetError, JoinError, PutError, QUEUE_BYTES_MAX, Queue, TaskDoneError};
 pub use received::{MAPPED_BYTES_MAX, MAPPINGS_MAX};
 pub use segment::Atom;
 pub use shared::{SharedArray, SharedBytes, SharedValue};

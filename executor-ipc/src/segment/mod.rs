@@ -26,6 +26,7 @@
 //! as two processes are: between two uses of a value there is always a lock or an atomic of the same memory.
 
 mod atom;
+mod file;
 mod shape;
 mod travel;
 
