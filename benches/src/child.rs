@@ -33,7 +33,7 @@ fn figures(errand: &Errand) -> Outcome<Vec<(&'static str, f64)>> {
             run(&errand.setup, &**ManuallyDrop::new(open(workers)?))
         }
         #[cfg(feature = "ipc")]
-        (Run::Ipc(run), Open::Ipc(open)) => run(&errand.setup, &**ManuallyDrop::new(open()?)),
+        (Run::Ipc(run), Open::Ipc(open) | Open::PythonIpc(open)) => run(&errand.setup, &**ManuallyDrop::new(open()?)),
         #[cfg(feature = "ipc")]
         (Run::Ipc(_), _) => Err(crate::outcome::Failure::NotOffered),
         #[cfg(feature = "process")]

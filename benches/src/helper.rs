@@ -75,6 +75,10 @@ pub(crate) fn run(words: &[String]) -> Result<(), Box<dyn Error>> {
     if words == ["channel"] {
         return crate::peers::ipc::ours::serve(socket);
     }
+    #[cfg(feature = "ipc")]
+    if words == ["queue"] {
+        return crate::peers::ipc::ours::produce(socket);
+    }
     let socket = UnixStream::from(socket);
     match words[..] {
         ["echo"] => socketpair::echo(&socket)?,

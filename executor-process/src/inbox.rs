@@ -34,8 +34,6 @@ impl Inbox {
     /// # Errors
     ///
     /// The load, if the inbox is closed.
-    // A load is large, and boxing it would cost each submit an allocation.
-    #[expect(clippy::result_large_err, reason = "it is given back only once the pool ends or has priorities")]
     pub(crate) fn put(&self, load: Load) -> Result<bool, Load> {
         let mut content = self.content();
         if !content.is_open {

@@ -197,16 +197,16 @@ impl Load {
         !self.next.is_empty() || self.events.as_ref().is_some_and(|events| !events.returned.is_empty())
     }
 
-    /// How many items that may be sent next have nothing beside their bytes, up to one that has.
-    pub(crate) fn plain_next(&self) -> u32 {
+    /// How many items that may be sent next have nothing beside their bytes, up to one that has. `None` if none waits.
+    pub(crate) fn plain_next(&self) -> Option<u32> {
         let next = match self.events.as_deref() {
-            None => Some(self.next.start),
+            None => (!self.next.is_empty()).then_some(self.next.start),
             Some(Events { returned, gone, .. }) => {
                 let waiting = returned.iter().rev().chain([&self.next]).flat_map(Range::clone);
                 waiting.into_iter().find(|item| !gone.contains(item))
             }
         };
-        next.map_or(0, |item| self.parcel.plain_from(item))
+        next.map(|item| self.parcel.plain_from(item))
     }
 
     /// Takes up to `most` items that follow one another and may be sent. Empty if none is left.
@@ -233,6 +233,10 @@ impl Load {
             let taken = source.start..end;
             source.start = end;
             if !taken.is_empty() {
+                if returned.last().is_some_and(Range::is_empty) {
+                    // Nothing of it waits any more.
+                    returned.pop();
+                }
                 return taken;
             }
         }

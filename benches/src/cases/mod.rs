@@ -60,6 +60,12 @@ pub(crate) const CASES: &[&Case] = &[
     &ipc::channel_ping_pong::CASE,
     #[cfg(feature = "process")]
     &processes::manager::CASE,
+    #[cfg(feature = "ipc")]
+    &ipc::sync::SEMAPHORE,
+    #[cfg(feature = "ipc")]
+    &ipc::sync::EVENT,
+    #[cfg(feature = "ipc")]
+    &ipc::queue::CASE,
 ];
 
 /// The figures of one run, by the key of their measure.

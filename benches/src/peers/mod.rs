@@ -57,6 +57,9 @@ pub(crate) enum Open {
     /// Prepares two processes and what they share.
     #[cfg(feature = "ipc")]
     Ipc(fn() -> Outcome<Box<dyn Ipc>>),
+    /// The same for those of Python.
+    #[cfg(feature = "ipc")]
+    PythonIpc(fn() -> Outcome<Box<dyn Ipc>>),
 }
 
 impl Peer {
@@ -69,6 +72,8 @@ impl Peer {
         match self.open {
             #[cfg(feature = "process")]
             Open::Python(_) => processes::python::version_of(self.package),
+            #[cfg(feature = "ipc")]
+            Open::PythonIpc(_) => processes::python::version_of(self.package),
             _ => Ok(versions.of(self.package).to_owned()),
         }
     }
@@ -80,7 +85,7 @@ impl Peer {
             #[cfg(feature = "process")]
             Open::Processes(_) | Open::Python(_) => Field::Processes,
             #[cfg(feature = "ipc")]
-            Open::Ipc(_) => Field::Ipc,
+            Open::Ipc(_) | Open::PythonIpc(_) => Field::Ipc,
         }
     }
 }
@@ -120,9 +125,13 @@ pub(crate) const PEERS: &[Peer] = &[
     #[cfg(feature = "ipc")]
     ipc::ours::PEER,
     #[cfg(feature = "ipc")]
+    ipc::futex::PEER,
+    #[cfg(feature = "ipc")]
     ipc::socketpair::PEER,
     #[cfg(feature = "ipc")]
     ipc::ipc_channel::PEER,
+    #[cfg(feature = "ipc")]
+    ipc::python::PEER,
 ];
 
 /// The peers that this build leaves out, and why.

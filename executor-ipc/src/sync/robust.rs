@@ -103,6 +103,9 @@ unsafe impl Sync for RobustLock {}
 // finds a mutex there is what its maker saw to, and holders leave it so, as the page of segments says.
 unsafe impl Atom for RobustLock {}
 
+/// After so long who sleeps at a lock looks whether it is free after all, which a death can hide from it.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
 impl RobustLock {
     /// Makes a lock of zeros that nobody has.
     ///
@@ -135,15 +138,34 @@ impl RobustLock {
     /// If it has it already, and must not have it again.
     #[inline]
     pub(crate) fn lock(&self) -> Taken {
-        // SAFETY: it is a mutex that stays mapped while it is borrowed, and as long as a thread of this process has it.
-        let code = unsafe { libc::pthread_mutex_lock(self.mutex.get()) };
-        self.taken(code).expect("a wait without an end ends with the lock")
+        match self.try_lock() {
+            Some(taken) => taken,
+            None => self.wait_for(None).expect("a wait without an end ends with the lock"),
+        }
+    }
+
+    /// Waits for the lock. Nobody sleeps for long without a look: if one that was woken is killed while somebody else has taken the lock
+    /// already, the system sees nothing to do, and the new holder does not know that others sleep.
+    #[cold]
+    fn wait_for(&self, deadline: Option<Deadline>) -> Option<Taken> {
+        loop {
+            let look = Deadline::after(LOOK_AGAIN);
+            let until = deadline.map_or(look, |deadline| look.map(|look| look.min(deadline)));
+            let Some(until) = until else {
+                // SAFETY: as in `try_lock`.
+                return self.taken(unsafe { libc::pthread_mutex_lock(self.mutex.get()) });
+            };
+            let taken = self.taken(timed_lock(self.mutex.get(), until));
+            if taken.is_some() || deadline == Some(until) {
+                return taken;
+            }
+        }
     }
 
     /// Takes the lock if nobody has it; also this thread must not, unless it is counted.
     #[inline]
     pub(crate) fn try_lock(&self) -> Option<Taken> {
-        // SAFETY: as in `lock`.
+        // SAFETY: it is a mutex that stays mapped while it is borrowed, and as long as a thread of this process has it.
         let code = unsafe { libc::pthread_mutex_trylock(self.mutex.get()) };
         self.taken(if code == libc::EDEADLK { libc::EBUSY } else { code })
     }
@@ -156,7 +178,7 @@ impl RobustLock {
     pub(crate) fn take(&self, patience: Patience) -> Option<Taken> {
         match patience {
             Patience::None => self.try_lock(),
-            Patience::Until(deadline) => self.taken(timed_lock(self.mutex.get(), deadline)),
+            Patience::Until(deadline) => self.try_lock().or_else(|| self.wait_for(Some(deadline))),
             Patience::Endless => Some(self.lock()),
         }
     }
@@ -164,7 +186,7 @@ impl RobustLock {
     /// Releases the lock, once. Nothing happens if this thread does not have it, as after a fork.
     #[inline]
     pub(crate) fn unlock(&self) {
-        // SAFETY: as in `lock`; of a lock of another thread it says that it is.
+        // SAFETY: as in `try_lock`; of a lock of another thread it says that it is.
         let code = unsafe { libc::pthread_mutex_unlock(self.mutex.get()) };
         debug_assert!(matches!(code, 0 | libc::EPERM), "a lock can be released: {code}");
     }

@@ -52,9 +52,10 @@ impl Dispatcher {
             // The descriptors of a job are open where it was sent. There it must not wait behind another job, which may wait for the
             // end of what they are an end of.
             let most = match load.plain_next() {
-                0 if ahead > 0 => return,
-                0 => 1,
-                plain => share(load.open.into()).min(plain),
+                Some(0) if ahead > 0 => return,
+                // With none that waits, it leaves the queue.
+                Some(0) | None => 1,
+                Some(plain) => share(load.open.into()).min(plain),
             };
             let items = board.take_items(key, most.min(u32::from(ITEMS_MAX)));
             if !items.is_empty() {

@@ -1,8 +1,11 @@
 //! Who is measured with what processes share: ours, the floors, and those that a user would otherwise pick.
 
+pub(crate) mod futex;
 pub(crate) mod ipc_channel;
 pub(crate) mod ours;
+pub(crate) mod python;
 pub(crate) mod socketpair;
+pub(crate) mod sync;
 
 use crate::outcome::{Failure, Outcome};
 use crate::peers::processes::Trips;
@@ -16,4 +19,32 @@ pub(crate) trait Ipc {
     fn ping_pong(&self, _count: u64) -> Outcome<Trips> {
         Err(Failure::NotOffered)
     }
+
+    /// Acquires and releases the one permit of a semaphore, `count` times.
+    fn semaphore(&self, _count: u64) -> Outcome<Turns> {
+        Err(Failure::NotOffered)
+    }
+
+    /// Sets, looks at and clears a flag, `count` times.
+    fn event(&self, _count: u64) -> Outcome<Turns> {
+        Err(Failure::NotOffered)
+    }
+
+    /// Gets `count` numbers through a queue, from 1 on, which the other process puts as fast as it can; their sum.
+    fn queue(&self, _count: u64) -> Outcome<u64> {
+        Err(Failure::NotOffered)
+    }
+
+    /// By how much fewer numbers a queue that is slow is measured.
+    fn fewer_numbers(&self) -> u64 {
+        1
+    }
+}
+
+/// What turns took, in nanoseconds each.
+pub(crate) struct Turns {
+    /// By one thread, that nobody else is in the way of.
+    pub(crate) alone: f64,
+    /// By two processes: of a semaphore, as many as each can at the same time; of an event, one by one and the other by the other.
+    pub(crate) together: f64,
 }

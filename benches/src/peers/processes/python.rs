@@ -56,26 +56,19 @@ pub(crate) fn version_of(module: &str) -> Result<String, String> {
 }
 
 fn open(kind: &'static str, workers: usize) -> Outcome<Box<dyn Processes>> {
-    let mut child = Command::new("python3")
-        .args([PROGRAM, kind, &workers.to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let questions = child.stdin.take().expect("stdin was asked to be a pipe");
-    let answers = child.stdout.take().expect("stdout was asked to be a pipe");
-    let ends = RefCell::new((questions, BufReader::new(answers)));
-    Ok(Box::new(Python { kind, ends, _child: child }))
+    Ok(Box::new(Python { kind, ..Python::start(&[PROGRAM, kind, &workers.to_string()])? }))
 }
 
 /// An interpreter. It ends with this process, and its workers end with it.
-struct Python {
+pub(crate) struct Python {
+    /// Which of its pools it runs, if it does.
     kind: &'static str,
     ends: RefCell<(ChildStdin, BufReader<ChildStdout>)>,
     _child: Child,
 }
 
 /// What the interpreter answered.
-struct Answer(Figures);
+pub(crate) struct Answer(Figures);
 
 impl Answer {
     fn figure(&self, name: &str) -> Outcome<f64> {
@@ -84,13 +77,21 @@ impl Answer {
     }
 
     /// Whole numbers up to 2⁵³ survive the way through `f64`.
-    fn whole(&self, name: &str) -> Outcome<u64> {
+    pub(crate) fn whole(&self, name: &str) -> Outcome<u64> {
         Ok(self.figure(name)? as u64)
     }
 }
 
 impl Python {
-    fn ask(&self, question: &str) -> Outcome<Answer> {
+    /// Starts an interpreter that runs a program.
+    pub(crate) fn start(program: &[&str]) -> Outcome<Self> {
+        let mut child = Command::new("python3").args(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let questions = child.stdin.take().expect("stdin was asked to be a pipe");
+        let answers = child.stdout.take().expect("stdout was asked to be a pipe");
+        Ok(Python { kind: "", ends: RefCell::new((questions, BufReader::new(answers))), _child: child })
+    }
+
+    pub(crate) fn ask(&self, question: &str) -> Outcome<Answer> {
         let (questions, answers) = &mut *self.ends.borrow_mut();
         writeln!(questions, "{question}")?;
         questions.flush()?;
