@@ -1,6 +1,7 @@
 //! The one place where the examples choose where their jobs run.
 //!
-//! Each program of `src/bin` calls [`pool`] and names no backend. So the same command runs it elsewhere:
+//! Each program of `src/bin` calls [`pool`], and `manager` where it needs one, and names no backend. So the same command
+//! runs it elsewhere:
 //!
 //! ```text
 //! cargo run --release -p examples --bin primes
@@ -11,7 +12,12 @@
 //!
 //! A build with every feature is possible, as a linter wants it: the first of `thread`, `async`, `process`, `inline` that is on is taken.
 
+#[cfg(feature = "beside")]
+use std::error::Error;
+
 use executor_core::BuildError;
+#[cfg(feature = "beside")]
+use executor_ipc::manager::Manager;
 
 #[cfg(not(any(feature = "thread", feature = "async", feature = "process", feature = "inline")))]
 compile_error!(
@@ -53,4 +59,24 @@ pub fn pool(workers: usize) -> Result<Pool, BuildError> {
 pub fn pool(_workers: usize) -> Result<Pool, BuildError> {
     // Encoded as on the way to another process, so that a job which could not go there fails here.
     Pool::builder().encode(true).build()
+}
+
+/// Starts a manager: a server of objects that jobs and the program share, on a thread of this process.
+///
+/// # Errors
+///
+/// If the system refuses to start it.
+#[cfg(any(feature = "thread", feature = "async"))]
+pub fn manager() -> Result<Manager, Box<dyn Error>> {
+    Ok(Manager::new()?)
+}
+
+/// Starts a manager: a server of objects that jobs and the program share, in a process of its own.
+///
+/// # Errors
+///
+/// If the system refuses to start it.
+#[cfg(all(feature = "process", not(any(feature = "thread", feature = "async"))))]
+pub fn manager() -> Result<Manager, Box<dyn Error>> {
+    Ok(executor_process::spawn_manager(Manager::builder())?)
 }

@@ -94,7 +94,7 @@ mod tests {
             buffer.extend((0..length).map(|byte| byte as u8));
             Ok::<_, ()>(())
         })
-        .unwrap()
+        .expect("it was encoded")
     }
 
     #[test]

@@ -3,6 +3,8 @@
 
 mod checksums;
 mod program;
+#[cfg(feature = "beside")]
+mod squares;
 
 use program::{INLINE, run};
 
@@ -34,6 +36,67 @@ fn amicable_hears_of_each_pair() {
     ran.says("220 and 284");
     ran.says("79750 and 88730");
     ran.says("13 pairs among 80000 numbers");
+}
+
+#[cfg(feature = "beside")]
+#[test]
+fn joinable_queue_has_each_task_done_once() {
+    let ran = run(env!("CARGO_BIN_EXE_joinable_queue"), &[]);
+    ran.succeeded();
+    ran.says("the producer has joined 100 tasks");
+    let of_one = |consumer: u32| -> u32 {
+        let tasks = ran.rest_of(&format!("consumer {consumer} has stopped at its mark, after "));
+        tasks.strip_suffix(" tasks").unwrap().parse().unwrap()
+    };
+    assert_eq!((0..3).map(of_one).sum::<u32>(), 100);
+    ran.says("100 tasks done, and the sum of the squares is 338350");
+}
+
+#[cfg(feature = "beside")]
+#[test]
+fn printer_prints_whole_blocks() {
+    let ran = run(env!("CARGO_BIN_EXE_printer"), &[]);
+    ran.succeeded();
+    let lines = ran.lines();
+    let (blocks, last) = lines.split_at(12 * 6);
+    let mut blocks_of_job = [0; 4];
+    for (block, number) in blocks.chunks(6).zip(1..) {
+        let job = block[0].strip_prefix(&format!("block {number}, of job ")).expect("a block begins here");
+        let job: usize = job.strip_suffix(':').unwrap().parse().unwrap();
+        let rest: Vec<_> = (1..=5).map(|line| format!("  job {job}, line {line} of 5")).collect();
+        assert_eq!(block[1..], rest);
+        blocks_of_job[job - 1] += 1;
+    }
+    assert_eq!(blocks_of_job, [3; 4]);
+    assert_eq!(last, ["12 blocks of 4 jobs, and each in one piece"]);
+}
+
+#[cfg(feature = "beside")]
+#[test]
+fn points_are_squared_where_they_are() {
+    let ran = run(env!("CARGO_BIN_EXE_points"), &[]);
+    ran.succeeded();
+    let expected = [
+        "(3.515625, 39.0625)",
+        "(33.0625, 4)",
+        "(5.640625, 90.25)",
+        "3 points squared",
+        "in the quadrants there were [1, 1, 0, 1]",
+    ];
+    assert_eq!(ran.lines(), expected);
+}
+
+#[cfg(feature = "beside")]
+#[test]
+fn managed_loses_no_count() {
+    let ran = run(env!("CARGO_BIN_EXE_managed"), &[]);
+    ran.succeeded();
+    let expected = [
+        "verses: 4",
+        r#"words that come again: [("little", 2), ("twinkle", 4), ("when", 2)]"#,
+        "the longest of each verse: diamond, nothing, twinkle, twinkle",
+    ];
+    assert_eq!(ran.lines(), expected);
 }
 
 #[test]

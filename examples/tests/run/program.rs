@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 pub(crate) const INLINE: bool = cfg!(not(any(feature = "thread", feature = "async", feature = "process")));
 
 /// No example needs more than some seconds; one that is not done by now hangs.
-const HANG: Duration = Duration::from_secs(60);
+pub(crate) const HANG: Duration = Duration::from_secs(60);
 
 /// What came of a run.
 #[derive(Debug)]
