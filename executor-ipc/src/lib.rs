@@ -3,9 +3,10 @@
 //!
 //! * [`Blob`]: immutable bytes that cross from one process to another without a copy on either side;
 //! * [`pipe`] and [`duplex`]: channels, typed messages between threads and processes alike;
-//! * [`sync`]: locks, which are free again when their holder dies;
+//! * [`sync`]: locks, which are free again when their holder dies, and what else threads wait for one another with;
 //! * [`Queue`]: first in, first out, between any number of producers and consumers, whichever of them is killed;
-//! * [`SharedValue`], [`SharedArray`], [`SharedBytes`]: plain data and atomics in memory that several processes write to.
+//! * [`SharedValue`], [`SharedArray`], [`SharedBytes`]: plain data and atomics in memory that several processes write to;
+//! * [`manager`]: a server that keeps objects for all, also for other machines.
 //!
 //! ```
 //! use executor_ipc::Blob;

@@ -8,7 +8,7 @@ use std::time::Duration;
 const CHUNK: Duration = Duration::from_millis(2);
 /// How much work a worker takes from a chunk at a time: some hundred times what the taking costs.
 const TURN: Duration = Duration::from_micros(20);
-/// No chunk is longer, however short the items: its cells take some tens of KiB.
+/// No chunk is longer, however short the items: its cells take some hundreds of KiB.
 const CHUNK_ITEMS_MAX: u32 = 4096;
 /// No turn is longer.
 const TURN_ITEMS_MAX: u32 = 256;

@@ -1,4 +1,6 @@
-//! Locks that work between the threads of one process and between processes alike.
+//! Locks that work between the threads of one process and between processes alike: [`Mutex`], [`ReentrantMutex`] and [`RwLock`] guard a
+//! value; [`Semaphore`], [`Condvar`], [`Event`] and [`Barrier`] are what threads wait for one another with. What a death does to
+//! one of the latter is on its own page.
 //!
 //! Each is a handle to a few bytes of shared memory: a clone is the same lock, and so is what arrives where a handle was sent,
 //! as a job argument or over a channel of this crate.
