@@ -178,12 +178,12 @@ impl Board {
                 taken.push(key);
             }
             let Some(&last) = taken.last() else { break };
-            let Board { queue, loads, .. } = self;
-            let after = queue.peek(|key| loads.get(key).is_some_and(|load| load.is_queued));
-            let follows =
-                |after| loads.get(after).zip(loads.get(last)).is_some_and(|(after, last)| after.follows(last));
             let has_room = taken.len() < most.min(u32::from(ITEMS_MAX)) as usize;
-            next = after.filter(|&after| has_room && follows(after));
+            let after = self.next_load().map(|(key, _)| key).filter(|_| has_room);
+            let loads = &self.loads;
+            next = after.filter(|&after| {
+                loads.get(after).zip(loads.get(last)).is_some_and(|(after, last)| after.follows(last))
+            });
         }
         taken
     }
