@@ -20,7 +20,7 @@ use crate::stats::Stats;
 
 pub use crate::ageing::Ageing;
 pub use crate::carrier::{Attachments, Carrier};
-pub use crate::context::{Seat, SeatGuard, current_seat};
+pub use crate::context::{Seat, SeatGuard, Surroundings, current_seat};
 pub use crate::guest::{Guests, Reception, Returned};
 pub use crate::initializer::Initializer;
 pub use crate::job_ref::{Claim, JobRef};

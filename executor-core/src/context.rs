@@ -20,18 +20,30 @@ per_thread! {
     static SEAT: RefCell<Option<Arc<Seat>>> = const { RefCell::new(None) };
 }
 
-/// The place of one worker: its pool, its number, and the state that the initializer made for it.
+/// What the polls of async jobs happen inside of, such as the context of a runtime: it calls what it is given, once.
+pub type Surroundings = Arc<dyn Fn(&mut dyn FnMut()) + Send + Sync>;
+
+/// The place of one worker: its pool, its number, the state that the initializer made for it, and what its async jobs are polled
+/// inside of.
 pub struct Seat {
     pool: PoolId,
     worker: usize,
     state: OnceLock<Arc<dyn Any + Send + Sync>>,
+    surroundings: Option<Surroundings>,
 }
 
 impl Seat {
     /// A seat for worker number `worker` of `pool`.
     #[must_use]
     pub fn new(pool: PoolId, worker: usize) -> Arc<Self> {
-        Arc::new(Seat { pool, worker, state: OnceLock::new() })
+        Seat::surrounded(pool, worker, None)
+    }
+
+    /// The same, where async jobs that are driven on the thread of this worker are polled inside of `surroundings`. A panic in them is one
+    /// of the job.
+    #[must_use]
+    pub fn surrounded(pool: PoolId, worker: usize, surroundings: Option<Surroundings>) -> Arc<Self> {
+        Arc::new(Seat { pool, worker, state: OnceLock::new(), surroundings })
     }
 
     /// The pool.
@@ -79,6 +91,11 @@ impl Drop for SeatGuard {
 pub fn current_seat<R>(f: impl FnOnce(Option<&Arc<Seat>>) -> R) -> R {
     let seat = SEAT.try_with(|seat| seat.borrow().clone()).ok().flatten();
     f(seat.as_ref())
+}
+
+/// What async jobs on the calling thread are polled inside of.
+pub(crate) fn surroundings() -> Option<Surroundings> {
+    current_seat(|seat| seat.and_then(|seat| seat.surroundings.clone()))
 }
 
 /// Runs `f` as a part of `job`: inside, [`current`] speaks of it.

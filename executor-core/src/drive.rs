@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use crate::context;
 use crate::job_ref::JobRef;
 use crate::sync::{park_until, thread};
 
@@ -65,6 +66,7 @@ pub(crate) fn drive<T>(job: Option<&JobRef>, mut future: Pin<Box<dyn Future<Outp
     bell.rung.store(true, Ordering::Relaxed);
     let _restore = Restore { awaited, bell: Arc::clone(&bell) };
 
+    let surroundings = context::surroundings();
     let waker = Waker::from(Arc::clone(&bell));
     let mut cx = Context::from_waker(&waker);
     let mut told_to_stop = false;
@@ -73,7 +75,15 @@ pub(crate) fn drive<T>(job: Option<&JobRef>, mut future: Pin<Box<dyn Future<Outp
         // Acquires what the waker's caller did before it woke us.
         if bell.rung.swap(false, Ordering::Acquire) {
             let before = AWAITED.replace(Some(Vec::new())).unwrap_or_default();
-            if let Poll::Ready(value) = future.as_mut().poll(&mut cx) {
+            let polled = match &surroundings {
+                None => future.as_mut().poll(&mut cx),
+                Some(surroundings) => {
+                    let mut polled = Poll::Pending;
+                    surroundings(&mut || polled = future.as_mut().poll(&mut cx));
+                    polled
+                }
+            };
+            if let Poll::Ready(value) = polled {
                 return value;
             }
             keep_awaited(before, &mut pruned_at);

@@ -76,6 +76,8 @@
 //! # Features
 //!
 //! * `hook` (default): workers begin before `main`. It costs one look at the environment at each start of the program.
+//! * `tokio`: async jobs are polled inside of a tokio runtime, so that what needs one works there. A worker starts it, with one thread
+//!   more, for its first async job. Without the feature there is none.
 //! * `tracing`: each job has a span, a child of its submitter's; see the features of [`executor_core`]. And
 //!   `ProcessExecutorBuilder::trace_output` makes what workers print events inside the spans of their jobs.
 //! * `testing`: not for use; the tests of this crate have it.

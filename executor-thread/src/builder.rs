@@ -36,6 +36,8 @@ pub struct ThreadExecutorBuilder {
     stack_bytes: Option<usize>,
     looks: u32,
     hooks: Hooks,
+    #[cfg(feature = "tokio")]
+    tokio: Option<tokio::runtime::Handle>,
 }
 
 impl ThreadExecutorBuilder {
@@ -47,6 +49,8 @@ impl ThreadExecutorBuilder {
             stack_bytes: None,
             looks: LOOKS,
             hooks: Hooks::default(),
+            #[cfg(feature = "tokio")]
+            tokio: None,
         }
     }
 
@@ -99,6 +103,15 @@ impl ThreadExecutorBuilder {
         self
     }
 
+    /// The tokio runtime inside of which async jobs are polled, for its clock, its sockets and its tasks. It has to outlive the jobs.
+    /// Default: one for all pools of the process that were given none, which has one thread; the first async job starts it.
+    #[cfg(feature = "tokio")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "tokio")))]
+    pub fn tokio(mut self, handle: tokio::runtime::Handle) -> Self {
+        self.tokio = Some(handle);
+        self
+    }
+
     /// How often a worker that found no job looks again before it goes to sleep. More looks make a stream of jobs with
     /// small gaps cheaper, and cost at most that many turns of a spin loop after each busy period; an idle pool
     /// never spins. 0 sleeps at once. Default: 2000, some 20 µs.
@@ -126,6 +139,11 @@ impl ThreadExecutorBuilder {
                 "a queue of 0 jobs never has room; set 1 or more, or leave the queue unbounded".into(),
             ));
         }
+        let hooks = Hooks {
+            #[cfg(feature = "tokio")]
+            surroundings: Some(crate::runtime::surroundings(self.tokio)),
+            ..self.hooks
+        };
         let id = PoolId::new();
         let name = self.name.unwrap_or_else(|| format!("executor-{}", id.as_u64()));
         let pool = Pool::new(id, workers, self.queue_capacity, self.looks);
@@ -144,7 +162,7 @@ impl ThreadExecutorBuilder {
         let rayon = builder
             .spawn_handler(|thread| {
                 let index = thread.index();
-                worker::start(&pool, &self.hooks, thread).inspect_err(|cause| {
+                worker::start(&pool, &hooks, thread).inspect_err(|cause| {
                     failed = Some((index, cause.kind(), cause.to_string()));
                 })
             })

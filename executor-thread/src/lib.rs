@@ -24,7 +24,8 @@
 //!   held across parallel work.
 //! * [`spawn`](ThreadExecutor::spawn) runs a closure that captures anything; [`scope`](ThreadExecutor::scope) and
 //!   [`install`](ThreadExecutor::install) are rayon's own.
-//! * An async job is driven on its worker, without a runtime; while it waits, it holds its worker.
+//! * An async job is driven on its worker; while it waits, it holds its worker. With the feature `tokio` it is polled inside of a
+//!   tokio runtime, so that what needs one works there; without it there is none.
 //! * A thread cannot be killed: `kill` on a running job is false, and a run limit asks the job to stop.
 //!
 //! # Guarantees
@@ -48,6 +49,8 @@
 //!
 //! # Features
 //!
+//! * `tokio`: async jobs are polled inside of a tokio runtime, one for all pools that the first async job starts, with one thread; or
+//!   the one that `ThreadExecutorBuilder::tokio` names.
 //! * `tracing`: each job has a span, a child of its submitter's; see the features of [`executor_core`].
 
 mod builder;
@@ -60,6 +63,8 @@ mod buffer;
 mod caller;
 mod drain;
 mod queue;
+#[cfg(feature = "tokio")]
+mod runtime;
 mod sync;
 mod tally;
 mod timer;

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use executor_core::backend::{Initializer, Seat};
+use executor_core::backend::{Initializer, Seat, Surroundings};
 use rayon::ThreadBuilder;
 
 use crate::pool::Pool;
@@ -20,6 +20,8 @@ pub(crate) struct Hooks {
     pub(crate) initializer: Option<Initializer>,
     pub(crate) on_start: Option<Hook>,
     pub(crate) on_exit: Option<Hook>,
+    /// What async jobs are polled inside of.
+    pub(crate) surroundings: Option<Surroundings>,
 }
 
 impl fmt::Debug for Hooks {
@@ -28,7 +30,7 @@ impl fmt::Debug for Hooks {
             .field("initializer", &self.initializer)
             .field("on_start", &self.on_start.is_some())
             .field("on_exit", &self.on_exit.is_some())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -57,7 +59,7 @@ pub(crate) fn start(pool: &Arc<Pool>, hooks: &Hooks, builder: ThreadBuilder) -> 
 
 fn live(pool: &Arc<Pool>, hooks: &Hooks, builder: ThreadBuilder) {
     let worker = builder.index();
-    let _seat = Seat::new(pool.id, worker).take();
+    let _seat = Seat::surrounded(pool.id, worker, hooks.surroundings.clone()).take();
     if let Err(cause) = begin(hooks, worker) {
         pool.break_down(&cause);
     }

@@ -13,6 +13,8 @@ mod ear;
 mod pace;
 mod prints;
 mod run;
+#[cfg(feature = "tokio")]
+mod runtime;
 mod station;
 
 use std::os::fd::OwnedFd;

@@ -47,7 +47,11 @@ pub(super) fn serve(start: WorkerStart) -> ! {
             crate::start::die(&format!("worker {index} cannot begin: {error}"));
         }
     };
-    let seat = Seat::new(PoolId::new(), index).take();
+    #[cfg(feature = "tokio")]
+    let surroundings = Some(super::runtime::surroundings());
+    #[cfg(not(feature = "tokio"))]
+    let surroundings = None;
+    let seat = Seat::surrounded(PoolId::new(), index, surroundings).take();
     let mut worker = Worker::new(station, prints);
     let end = worker.serve(reader);
     match (end, role) {
