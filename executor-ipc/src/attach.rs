@@ -23,6 +23,8 @@
 //!
 //! Both are of the calling thread alone. They can be nested; the innermost holds.
 
+pub use crate::aside::{fetch, set_aside};
+
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

@@ -126,6 +126,7 @@ pub mod manager;
 pub mod sync;
 
 mod arena;
+mod aside;
 mod filled;
 mod hold;
 mod mapping;

@@ -26,13 +26,13 @@ enum Arriving {
 
 /// Contents in an arena.
 #[derive(Serialize, Deserialize)]
-struct Shared {
+pub(crate) struct Shared {
     /// The number of the descriptor of the memory.
-    memory: u32,
+    pub(crate) memory: u32,
     /// The number of the descriptor of the hold.
-    hold: u32,
-    offset: u64,
-    length: u64,
+    pub(crate) hold: u32,
+    pub(crate) offset: u64,
+    pub(crate) length: u64,
 }
 
 struct PlainRef<'a>(&'a [u8]);

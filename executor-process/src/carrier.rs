@@ -26,6 +26,14 @@ impl Carrier for Descriptors {
     fn supply(&self, attachments: &Attachments, decode: &mut dyn FnMut()) {
         attach::supply(descriptors(attachments).cloned().unwrap_or_default(), decode);
     }
+
+    fn set_aside(&self, len: usize, fill: &mut dyn FnMut(&mut [u8])) -> Option<Vec<u8>> {
+        attach::set_aside(len, fill)
+    }
+
+    fn fetch(&self, name: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), String> {
+        attach::fetch(name, read)
+    }
 }
 
 struct Arguments;
@@ -39,6 +47,10 @@ impl Carrier for Arguments {
 
     fn supply(&self, attachments: &Attachments, decode: &mut dyn FnMut()) {
         DESCRIPTORS.supply(attachments, decode);
+    }
+
+    fn fetch(&self, name: &[u8], read: &mut dyn FnMut(&[u8])) -> Result<(), String> {
+        DESCRIPTORS.fetch(name, read)
     }
 }
 

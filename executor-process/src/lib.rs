@@ -37,7 +37,8 @@
 //! * *Recycling.* On request a worker is replaced [after some jobs](ProcessExecutorBuilder::recycle_after_jobs), at an age, or above a
 //!   size. No job ends with it.
 //! * *Values.* A job and its output are encoded; the job is dropped where it was submitted, before it runs. A large
-//!   [`Blob`](executor_ipc::Blob) in either is not copied: the other side maps the memory in which it is. In an output it takes
+//!   [`Blob`](executor_ipc::Blob) in either is not copied: the other side maps the memory in which it is. A byte string or a text of 256 KiB or
+//!   more is copied into such memory on one side and out of it on the other. In an output each takes
 //!   two descriptors here until the result is read; while more than half of those that this process may open are in use, workers
 //!   are told to send copies. Callbacks and wakers run on one thread of the pool's.
 //! * *End.* Workers end with their owner, whichever way that ends. Nothing of theirs has a name in the file system.

@@ -14,7 +14,7 @@ use executor_core::{Executor, JobError, JobOptions, Retries, current, job};
 use executor_ipc::{ARENAS_MAX, Blob};
 use executor_testkit::{Gate, Log, Pass, Pen, eventually};
 
-const TESTS: [(&str, fn()); 11] = [
+const TESTS: [(&str, fn()); 12] = [
     ("a_large_blob_crosses_without_a_copy", a_large_blob_crosses_without_a_copy),
     ("one_blob_goes_to_many_jobs", one_blob_goes_to_many_jobs),
     ("items_of_a_map_have_blobs", items_of_a_map_have_blobs),
@@ -25,6 +25,7 @@ const TESTS: [(&str, fn()); 11] = [
     ("each_attempt_has_the_same_blob", each_attempt_has_the_same_blob),
     ("a_cancelled_job_gives_its_blob_back", a_cancelled_job_gives_its_blob_back),
     ("more_blobs_than_arenas_are_right_too", more_blobs_than_arenas_are_right_too),
+    ("long_bytes_and_texts_cross_as_blobs_do", long_bytes_and_texts_cross_as_blobs_do),
     ("nothing_is_left_behind", nothing_is_left_behind),
 ];
 
@@ -92,6 +93,14 @@ fn hold(blob: Blob, pass: Pass) -> usize {
 fn abort_with(blob: Blob) -> usize {
     assert!(is_filled(&blob, 5));
     std::process::abort()
+}
+
+/// Gives the bytes with one more, how long the text is, and how many arenas are mapped.
+#[job]
+fn lengthen(bytes: Vec<u8>, text: String) -> (Vec<u8>, usize, usize) {
+    let mut longer = bytes;
+    longer.push(1);
+    (longer, text.len(), mappings())
 }
 
 /// Fails in every attempt before number `good`, also by its death.
@@ -259,6 +268,25 @@ fn more_blobs_than_arenas_are_right_too() {
 
 fn filled_or_plain(byte: u8) -> Blob {
     Blob::with_len(LEN, |bytes| bytes.fill(byte))
+}
+
+fn long_bytes_and_texts_cross_as_blobs_do() {
+    for method in THREADED_METHODS {
+        let pool = named("blob-long", 1).start_method(method).build().unwrap();
+        let round = |byte: u8| {
+            let (bytes, text) = (vec![byte; LEN], String::from(byte as char).repeat(LEN));
+            let (longer, length, arenas) = pool.submit(lengthen::job(bytes, text)).result().unwrap();
+            assert!(longer.len() == LEN + 1 && longer[..LEN].iter().all(|&other| other == byte) && longer[LEN] == 1);
+            // Those of this round, at least: they are kept for the next ones.
+            assert!(length == LEN && arenas >= 2, "{length} {arenas}");
+        };
+        (1..4).for_each(round);
+        let there = || pool.submit(descriptors_here::job()).result().unwrap();
+        let (here, before) = (descriptors(), there());
+        (1..100).for_each(round);
+        eventually("the worker has no more descriptors than before", || there() <= before);
+        eventually("the owner has no more descriptors than before", || descriptors() <= here + ARENAS_MAX);
+    }
 }
 
 fn nothing_is_left_behind() {

@@ -49,18 +49,24 @@ fn die_before(pen: Pen, good: u32) -> u32 {
     attempt
 }
 
-/// Gives as many bytes.
+/// Gives as many bytes, in parts that go through the socket.
 #[job]
-fn fill(pen: Pen, bytes: usize) -> Vec<u8> {
+fn fill(pen: Pen, bytes: usize) -> Vec<Vec<u8>> {
     pen.write(std::process::id().into());
-    vec![7; bytes]
+    parts(7, bytes)
+}
+
+/// Bytes in parts so short that they are written into a message.
+fn parts(byte: u8, bytes: usize) -> Vec<Vec<u8>> {
+    const PART: usize = 128 << 10;
+    vec![vec![byte; PART]; bytes / PART]
 }
 
 /// Writes its process, waits at the gate, and gives how many bytes came.
 #[job]
-fn measure(pen: Pen, bytes: Vec<u8>) -> usize {
+fn measure(pen: Pen, parts: Vec<Vec<u8>>) -> usize {
     pen.write(std::process::id().into());
-    bytes.len()
+    parts.iter().map(Vec::len).sum()
 }
 
 fn pid(log: &Log, entry: usize) -> u32 {
@@ -261,7 +267,7 @@ fn a_worker_that_dies_in_a_large_write_is_blamed_for_one_job() {
         let mut lost = 0;
         for round in 0..30 {
             let out = pool.submit(fill::job(log.pen(), BYTES));
-            let into = pool.submit(measure::job(log.pen(), vec![1; BYTES]));
+            let into = pool.submit(measure::job(log.pen(), parts(1, BYTES)));
             let small: Vec<_> = (0..10).map(|n| pool.submit(jobs::echo::job(n))).collect();
             let victim = all_workers_of("write", 2)[round % 2];
             let until = Instant::now() + Duration::from_micros(round as u64 * 100);
@@ -278,7 +284,7 @@ fn a_worker_that_dies_in_a_large_write_is_blamed_for_one_job() {
                 JobError::OutcomeLost { pid, .. } => assert_eq!(pid, victim),
                 error => panic!("{error}"),
             };
-            let out = out.result().map(|bytes| assert!(bytes.len() == BYTES && bytes.iter().all(|&byte| byte == 7)));
+            let out = out.result().map(|filled| assert!(filled == parts(7, BYTES)));
             let into = into.result().map(|length| assert_eq!(length, BYTES));
             [out, into].into_iter().filter_map(Result::err).for_each(&mut check);
             small.into_iter().filter_map(|future| future.result().err()).for_each(&mut check);

@@ -9,7 +9,7 @@ use executor_testkit::{Gate, Log, Pass, jobs};
 use serde::{Deserialize, Serialize};
 
 /// Lengths at which something changes on the way: buffers, sharing, windows of sockets; and those beside them.
-const LENGTHS: [usize; 17] = [
+const LENGTHS: [usize; 18] = [
     0,
     1,
     127,
@@ -21,7 +21,8 @@ const LENGTHS: [usize; 17] = [
     64 << 10,
     (64 << 10) + 1,
     (208 << 10) + 1,
-    (256 << 10) + 1,
+    (256 << 10) - 1,
+    256 << 10,
     1 << 20,
     (4 << 20) + 3,
     16 << 20,
@@ -38,6 +39,11 @@ fn pattern(length: usize, salt: usize) -> Vec<u8> {
     bytes
 }
 
+/// The same in parts, each so short that it is written into the message. As a whole they are as long a message.
+fn parts(length: usize, salt: usize) -> Vec<Vec<u8>> {
+    pattern(length, salt).chunks(200_000).map(<[u8]>::to_vec).collect()
+}
+
 /// True if the bytes are those of the pattern.
 #[job]
 fn is_pattern(bytes: &[u8], length: usize, salt: usize) -> bool {
@@ -47,6 +53,26 @@ fn is_pattern(bytes: &[u8], length: usize, salt: usize) -> bool {
 #[job]
 fn back(bytes: Vec<u8>) -> Vec<u8> {
     bytes
+}
+
+#[job]
+fn parts_back(parts: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    parts
+}
+
+#[job]
+fn text_back(text: String) -> String {
+    text
+}
+
+#[job]
+fn count(parts: &[Vec<u8>]) -> usize {
+    parts.iter().map(Vec::len).sum()
+}
+
+#[job]
+fn make_parts(length: usize, salt: usize) -> Vec<Vec<u8>> {
+    parts(length, salt)
 }
 
 #[job]
@@ -81,6 +107,12 @@ fn every_length_comes_through() {
             assert!(pool.submit(is_pattern::job(pattern(length, 1), length, 1)).result().unwrap(), "{length}");
             assert!(pool.submit(make::job(length, 2)).result().unwrap() == pattern(length, 2), "{length}");
             assert!(pool.submit(back::job(pattern(length, 3))).result().unwrap() == pattern(length, 3), "{length}");
+            if length > 16 << 20 {
+                continue;
+            }
+            assert!(pool.submit(parts_back::job(parts(length, 4))).result().unwrap() == parts(length, 4), "{length}");
+            let text = "ä".repeat(length / 2);
+            assert!(pool.submit(text_back::job(text.clone())).result().unwrap() == text, "{length}");
         }
     }
 }
@@ -104,7 +136,7 @@ fn lengths_beyond_a_signed_number_of_32_bits_come_through() {
 /// As long, and with 13 GB.
 #[test]
 fn what_is_too_long_is_refused_and_the_worker_kept() {
-    const LENGTH: usize = (4 << 30) + 1;
+    const LENGTH: usize = 4 << 30;
     if !runs_long_tests() {
         return;
     }
@@ -112,8 +144,8 @@ fn what_is_too_long_is_refused_and_the_worker_kept() {
     let pool = named("too-long", 1).build().unwrap();
     let worker = pool.submit(jobs::process_id::job()).result().unwrap();
     for error in [
-        pool.submit(is_pattern::job(vec![0; LENGTH], LENGTH, 0)).result().map(drop).unwrap_err(),
-        pool.submit(make::job(LENGTH, 0)).result().map(drop).unwrap_err(),
+        pool.submit(count::job(parts(LENGTH, 0))).result().map(drop).unwrap_err(),
+        pool.submit(make_parts::job(LENGTH, 0)).result().map(drop).unwrap_err(),
     ] {
         assert!(matches!(error, JobError::Encode { .. }), "{error}");
     }

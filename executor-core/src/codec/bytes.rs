@@ -22,7 +22,7 @@ use super::error::CodecError;
 /// Gives `None`, and does not call `read`, for any other visitor.
 #[inline]
 pub(super) fn whole_vec<'de, V: Visitor<'de>>(
-    read: impl FnOnce() -> Result<&'de [u8], CodecError>,
+    read: impl FnOnce() -> Result<Vec<u8>, CodecError>,
 ) -> Option<Result<V::Value, CodecError>> {
     if typeid::of::<V::Value>() != TypeId::of::<Vec<u8>>() || !is_visitor_of_vec(type_name::<V>()) {
         return None;
@@ -30,7 +30,7 @@ pub(super) fn whole_vec<'de, V: Visitor<'de>>(
     #[cfg(test)]
     tests_only::COUNT.set(tests_only::COUNT.get() + 1);
     Some(read().map(|bytes| {
-        let bytes = ManuallyDrop::new(bytes.to_vec());
+        let bytes = ManuallyDrop::new(bytes);
         // SAFETY: `V::Value` is `Vec<u8>`. Its type id was compared above, `Vec<u8>` has no lifetime in it that
         // `typeid::of` could have erased, and so no other type has this id. The original is never dropped.
         unsafe { transmute_copy::<ManuallyDrop<Vec<u8>>, V::Value>(&bytes) }

@@ -5,13 +5,16 @@ use std::mem;
 
 use postcard::de_flavors::Slice;
 use serde::Deserialize;
+use serde::de::value::SeqDeserializer;
 use serde::de::{
     DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess,
     Visitor,
 };
 
+use super::aside::Aside;
 use super::bytes::whole_vec;
-use super::error::{Cause, CodecError};
+use super::error::{Cause, CodecError, NOT_UTF8};
+use crate::carrier::{self, Carrier};
 
 /// How deep values may nest. A level takes up to about 1.5 kB of stack in a debug build, of the 2 MiB of a thread.
 pub(super) const LEVELS_MAX: u16 = 256;
@@ -43,7 +46,8 @@ pub(super) const EMPTY_ELEMENTS_MAX: usize = 1 << 20;
 /// ```
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     let reader = postcard::Deserializer::from_bytes(bytes);
-    let mut input = Input { reader, levels_left: LEVELS_MAX, empty_elements_left: EMPTY_ELEMENTS_MAX };
+    let supplier = carrier::supplier();
+    let mut input = Input { reader, levels_left: LEVELS_MAX, empty_elements_left: EMPTY_ELEMENTS_MAX, supplier };
     let value = T::deserialize(Decoder(&mut input))?;
     match input.bytes_left() {
         0 => Ok(value),
@@ -56,6 +60,8 @@ struct Input<'de> {
     reader: postcard::Deserializer<'de, Slice<'de>>,
     levels_left: u16,
     empty_elements_left: usize,
+    /// Who has what was set aside of this message, if anybody has.
+    supplier: Option<&'static dyn Carrier>,
 }
 
 impl<'de> Input<'de> {
@@ -65,13 +71,28 @@ impl<'de> Input<'de> {
         T::deserialize(&mut self.reader).map_err(CodecError::postcard)
     }
 
-    /// How many bytes are left. The reader tells only at its end, so it ends here and a new one begins.
+    /// Reads a byte string or a text that was set aside, if that is what comes next.
+    #[inline]
+    fn take_aside(&mut self) -> Option<Aside<'de>> {
+        let supplier = self.supplier?;
+        let (aside, behind) = Aside::at_start(supplier, self.rest())?;
+        self.reader = postcard::Deserializer::from_bytes(behind);
+        Some(aside)
+    }
+
+    /// How many bytes are left.
     #[inline]
     fn bytes_left(&mut self) -> usize {
+        self.rest().len()
+    }
+
+    /// The bytes that are left. The reader tells only at its end, so it ends here and a new one begins.
+    #[inline]
+    fn rest(&mut self) -> &'de [u8] {
         let reader = mem::replace(&mut self.reader, postcard::Deserializer::from_bytes(&[]));
         let bytes = reader.finalize().unwrap_or(&[]);
         self.reader = postcard::Deserializer::from_bytes(bytes);
-        bytes.len()
+        bytes
     }
 }
 
@@ -161,10 +182,35 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
         deserialize_f32 visit_f32 f32;
         deserialize_f64 visit_f64 f64;
         deserialize_char visit_char char;
-        deserialize_str visit_borrowed_str &'de str;
-        deserialize_string visit_borrowed_str &'de str;
-        deserialize_bytes visit_borrowed_bytes &'de [u8];
-        deserialize_byte_buf visit_borrowed_bytes &'de [u8];
+    }
+
+    #[inline]
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
+        match self.0.take_aside() {
+            None => visitor.visit_borrowed_str(self.0.take()?),
+            Some(aside) => aside.read(|contents| match str::from_utf8(contents) {
+                Ok(text) => visitor.visit_str(text),
+                Err(_) => Err(CodecError::new(Cause::Malformed(NOT_UTF8))),
+            })?,
+        }
+    }
+
+    #[inline]
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
+        self.deserialize_str(visitor)
+    }
+
+    #[inline]
+    fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
+        match self.0.take_aside() {
+            None => visitor.visit_borrowed_bytes(self.0.take()?),
+            Some(aside) => aside.read(|contents| visitor.visit_bytes(contents))?,
+        }
+    }
+
+    #[inline]
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
+        self.deserialize_bytes(visitor)
     }
 
     not_stored! { deserialize_any deserialize_identifier deserialize_ignored_any }
@@ -201,8 +247,20 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
     /// Reads a sequence; one that becomes a `Vec<u8>` in one piece.
     #[inline]
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, CodecError> {
-        if let Some(bytes) = whole_vec::<V>(|| self.0.take()) {
+        let read = |input: &mut Input<'de>| match input.take_aside() {
+            None => input.take::<&[u8]>().map(<[u8]>::to_vec),
+            Some(aside) => aside.read(<[u8]>::to_vec),
+        };
+        if let Some(bytes) = whole_vec::<V>(|| read(self.0)) {
             return bytes;
+        }
+        if let Some(aside) = self.0.take_aside() {
+            let mut bytes = SeqDeserializer::new(aside.read(<[u8]>::to_vec)?.into_iter());
+            let value = self.nested::<V, _>(|_| visitor.visit_seq(&mut bytes))?;
+            return match bytes.size_hint() {
+                Some(0) | None => Ok(value),
+                Some(left) => Err(CodecError::new(Cause::ElementsLeft(left))),
+            };
         }
         self.counted::<V, _>(|elements| visitor.visit_seq(elements))
     }

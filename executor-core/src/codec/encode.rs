@@ -6,6 +6,7 @@ use serde::ser::{
     SerializeTupleVariant, Serializer,
 };
 
+use super::aside;
 use super::byte_probe::{byte, is_byte};
 use super::error::{Cause, CodecError};
 
@@ -130,7 +131,17 @@ impl Serializer for Encoder<'_> {
         serialize_i8(i8) serialize_i16(i16) serialize_i32(i32) serialize_i64(i64) serialize_i128(i128)
         serialize_u8(u8) serialize_u16(u16) serialize_u32(u32) serialize_u64(u64) serialize_u128(u128)
         serialize_f32(f32) serialize_f64(f64)
-        serialize_char(char) serialize_str(&str)
+        serialize_char(char)
+    }
+
+    #[inline]
+    fn serialize_str(mut self, text: &str) -> Result<(), CodecError> {
+        if aside::is_offered(text.len())
+            && aside::put(self.0, text.len(), |contents| contents.copy_from_slice(text.as_bytes()))
+        {
+            return Ok(());
+        }
+        self.put(text)
     }
 
     #[inline]
@@ -140,6 +151,10 @@ impl Serializer for Encoder<'_> {
 
     #[inline]
     fn serialize_bytes(mut self, bytes: &[u8]) -> Result<(), CodecError> {
+        if aside::is_offered(bytes.len()) && aside::put(self.0, bytes.len(), |contents| contents.copy_from_slice(bytes))
+        {
+            return Ok(());
+        }
         self.put(&bytes.len())?;
         self.0.extend_from_slice(bytes);
         Ok(())
@@ -152,9 +167,17 @@ impl Serializer for Encoder<'_> {
         I: IntoIterator,
         I::Item: Serialize,
     {
-        let elements = elements.into_iter();
+        let mut elements = elements.into_iter();
         let (least, most) = elements.size_hint();
         let count = (most == Some(least)).then_some(least);
+        if is_byte::<I::Item>() && count.is_some() && aside::is_offered(least) {
+            let (mut offered, mut came) = (Some(elements), 0);
+            let fill = |contents: &mut [u8]| came = offered.take().map_or(0, |elements| fill(contents, elements));
+            if aside::put(self.0, least, fill) {
+                return counted(least, came);
+            }
+            elements = offered.ok_or_else(|| CodecError::new(Cause::Aside("they were read, and not taken".into())))?;
+        }
         self.length(count)?;
         let before = self.0.len();
         let mut came = 0;
@@ -167,7 +190,7 @@ impl Serializer for Encoder<'_> {
                 came += 1;
             }
         }
-        if came == least { Ok(()) } else { Err(CodecError::new(Cause::WrongCount { said: least, came })) }
+        counted(least, came)
     }
 
     #[inline]
@@ -263,6 +286,23 @@ impl Serializer for Encoder<'_> {
         self.put(&index)?;
         Ok(self)
     }
+}
+
+/// Writes bytes where there is room for as many as were announced; gives how many there are.
+fn fill<I: Iterator<Item: Serialize>>(contents: &mut [u8], mut elements: I) -> usize {
+    let mut came = 0;
+    for place in contents {
+        let Some(element) = elements.next() else { return came };
+        *place = byte(element);
+        came += 1;
+    }
+    came + elements.count()
+}
+
+/// As many elements came as were said before.
+#[inline]
+fn counted(said: usize, came: usize) -> Result<(), CodecError> {
+    if came == said { Ok(()) } else { Err(CodecError::new(Cause::WrongCount { said, came })) }
 }
 
 macro_rules! compound {

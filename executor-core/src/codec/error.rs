@@ -45,11 +45,16 @@ pub(super) enum Cause {
     LengthTooLarge(usize),
     #[error("the value is nested more than {0} levels deep; send such a value as a flat list")]
     TooDeep(u16),
+    #[error("bytes that were sent beside the message are not there: {0}")]
+    Aside(String),
     #[error("{0}; the bytes are of another type, or damaged")]
     Malformed(&'static str),
     #[error("postcard: {0}")]
     Postcard(postcard::Error),
 }
+
+/// Of a text.
+pub(super) const NOT_UTF8: &str = "a text is not UTF-8";
 
 impl CodecError {
     pub(super) fn new(cause: Cause) -> Self {
@@ -67,7 +72,7 @@ impl CodecError {
             E::DeserializeBadVarint | E::SerdeDeCustom => Cause::Malformed("a number is too large for its type"),
             E::DeserializeBadBool => Cause::Malformed("a `bool` is neither 0 nor 1"),
             E::DeserializeBadChar => Cause::Malformed("a `char` is no character"),
-            E::DeserializeBadUtf8 => Cause::Malformed("a text is not UTF-8"),
+            E::DeserializeBadUtf8 => Cause::Malformed(NOT_UTF8),
             other => Cause::Postcard(other),
         })
     }

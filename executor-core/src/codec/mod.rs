@@ -14,6 +14,9 @@
 //! - **Hostile bytes.** A length that a message claims allocates at most about one MiB ahead of the bytes that are
 //!   there, values nest at most 256 levels deep, and elements of no bytes are limited to about a million a message.
 //!
+//! A backend may take byte strings and texts of 256 KiB and more out of a message, and hand them on beside it: see
+//! [`Carrier`](crate::backend::Carrier). Then the bytes are not those of postcard, and only that backend decodes them.
+//!
 //! # Examples
 //!
 //! ```
@@ -28,6 +31,7 @@ mod decode;
 mod encode;
 mod error;
 
+mod aside;
 mod byte_probe;
 mod bytes;
 
