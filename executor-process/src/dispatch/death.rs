@@ -9,7 +9,7 @@ use executor_core::WorkerDeath;
 use executor_core::backend::table;
 use nix::sys::epoll::{EpollEvent, EpollFlags};
 
-use super::member::{Member, Present, State};
+use super::member::{Awaited, Present, State, Successor};
 use super::news::{Death, News, Ran};
 use super::outcome::Landing;
 use super::pipes::Pipes;
@@ -31,12 +31,14 @@ const FIRST_WAIT: Duration = Duration::from_millis(10);
 impl Dispatcher {
     /// Orders a worker for each place that has none.
     pub(super) fn start_missing(&mut self) {
-        let is_free = |place: usize| {
-            let other = self.twin(place);
-            self.members[place].is_vacant() && !other.is_some_and(|other| self.members[other].is_here())
-        };
+        let is_free = |place: usize| self.members[place].is_vacant() && !self.has_twin(place);
         let missing: Vec<_> = self.serving.iter().copied().filter(|&place| is_free(place)).collect();
         self.start_each(missing);
+    }
+
+    /// Something is in the other place of the worker that has this one, or about to be.
+    fn has_twin(&self, place: usize) -> bool {
+        self.twin(place).is_some_and(|other| self.members[other].is_here())
     }
 
     /// Orders workers for these places, unless it is not the time for it.
@@ -53,7 +55,7 @@ impl Dispatcher {
             return;
         }
         for place in places {
-            if self.members[place].is_vacant()
+            if (self.members[place].is_vacant() || self.members[place].lacks_successor())
                 && self.not_before.is_none()
                 && let Err(error) = self.order(place)
             {
@@ -62,38 +64,64 @@ impl Dispatcher {
         }
     }
 
+    /// Orders a worker for each place whose process was killed, so that it starts while that one dies.
+    pub(super) fn start_successors(&mut self) {
+        let is_due = |&place: &usize| self.members[place].lacks_successor() && !self.has_twin(place);
+        let places = (0..self.members.len()).filter(is_due).collect();
+        self.start_each(places);
+    }
+
     fn order(&mut self, worker: usize) -> std::io::Result<()> {
         let (region, file) = Region::create()?;
         let (page, ear) = (Arc::new(Page::new(region)), Arc::new(Bell::new()?));
         let mut events = Vec::new();
         let ticket = self.starter.start(worker % self.pool.workers, &[file.as_fd(), ear.as_fd()], &mut events)?;
-        self.members[worker].state = State::Ordered { ticket, page, ear };
+        let (awaited, member) = (Awaited { ticket, page, ear }, &mut self.members[worker]);
+        match member.is_vacant() {
+            true => member.state = State::Ordered(awaited),
+            false => member.successor = Some(Successor::Ordered(awaited)),
+        }
         self.handle(events);
         Ok(())
     }
 
     fn place_of(&self, ticket: Ticket) -> Option<usize> {
-        self.members.iter().position(|member| member.has_ticket(ticket))
+        self.members.iter().position(|member| member.has_ticket(ticket) || member.awaits(ticket))
     }
 
     /// There is a process.
-    pub(super) fn started(&mut self, mut process: Worker) {
+    pub(super) fn started(&mut self, process: Worker) {
         let Some(worker) = self.place_of(process.ticket) else { return };
-        let state = std::mem::take(&mut self.members[worker].state);
-        let State::Ordered { page, ear, .. } = state else { return };
-        let lane = process.channel.try_clone().and_then(|channel| {
-            let lane = SocketLane::new(UnixStream::from(channel), Arc::clone(&page), FRAME_BYTES_MAX)?;
-            self.poll.add(lane.pollable_fd(), EpollEvent::new(EpollFlags::EPOLLIN, FIRST_MEMBER + worker as u64))?;
-            Ok(lane)
-        });
+        let member = &mut self.members[worker];
+        if member.awaits(process.ticket) {
+            let Some(Successor::Ordered(Awaited { page, ear, .. })) = member.successor.take() else { return };
+            if let Some(mut present) = self.greet(worker, process, page) {
+                // It can be at its setup meanwhile. What it does not take now it gets when it is in its place.
+                let _ = present.lane.flush();
+                self.members[worker].successor = Some(Successor::Arrived(present, ear));
+            }
+            return;
+        }
+        let State::Ordered(Awaited { page, ear, .. }) = std::mem::take(&mut member.state) else { return };
+        if let Some(present) = self.greet(worker, process, page) {
+            self.install(worker, present, ear);
+        }
+    }
+
+    /// Opens the lane of a process, and puts its setup into that.
+    fn greet(&mut self, worker: usize, mut process: Worker, page: Arc<Page>) -> Option<Box<Present>> {
+        let lane = process
+            .channel
+            .try_clone()
+            .and_then(|channel| SocketLane::new(UnixStream::from(channel), page, FRAME_BYTES_MAX));
         let lane = match lane {
             Ok(lane) => lane,
             Err(error) => {
                 let _ = process.kill();
-                return self.failed_start(&error.to_string());
+                self.failed_start(&error.to_string());
+                return None;
             }
         };
-        let page = Arc::clone(lane.page());
         let pipes = Pipes::of(&mut process, worker % self.pool.workers);
         let wear = self.recipe.recycling.is_on().then(|| Wear::of(&process, &self.recipe.recycling));
         let mut present = Present::new(process, lane);
@@ -108,7 +136,18 @@ impl Dispatcher {
         if present.lane.push(Order::Setup(setup)).is_err() {
             present.kill();
         }
-        self.members[worker].state = State::Present(Box::new(present));
+        Some(Box::new(present))
+    }
+
+    /// Puts a process into its place.
+    fn install(&mut self, worker: usize, present: Box<Present>, ear: Arc<Bell>) {
+        let page = Arc::clone(present.lane.page());
+        let event = EpollEvent::new(EpollFlags::EPOLLIN, FIRST_MEMBER + worker as u64);
+        if let Err(error) = self.poll.add(present.lane.pollable_fd(), event) {
+            present.kill();
+            return self.failed_start(&error.to_string());
+        }
+        self.members[worker].state = State::Present(present);
         self.watch_pipes(worker);
         let mut board = self.pool.lock();
         board.desks[worker] = Desk { page: Some(page), ear: Some(ear), ..Desk::default() };
@@ -117,7 +156,10 @@ impl Dispatcher {
     /// An order came to nothing.
     pub(super) fn not_started(&mut self, ticket: Ticket, cause: &str) {
         if let Some(worker) = self.place_of(ticket) {
-            self.clear(worker, None);
+            match self.members[worker].awaits(ticket) {
+                true => self.members[worker].successor = None,
+                false => self.clear(worker, None),
+            }
         }
         self.failed_start(cause);
     }
@@ -138,6 +180,10 @@ impl Dispatcher {
     /// A process has ended.
     pub(super) fn died(&mut self, ticket: Ticket, exit: Exit) {
         let Some(worker) = self.place_of(ticket) else { return };
+        if self.members[worker].awaits(ticket) {
+            self.members[worker].successor = None;
+            return self.failed_start(&format!("a worker ended before it was ready: {exit}"));
+        }
         self.hear_pipes_out(worker);
         self.hear_out(worker);
         self.recover(worker);
@@ -187,7 +233,18 @@ impl Dispatcher {
 
     /// Frees the place of a worker, and sees to what it had.
     fn clear(&mut self, worker: usize, exit: Option<Exit>) {
-        let State::Present(mut present) = Member::vacate(&mut self.members[worker]) else { return };
+        if let State::Present(present) = self.members[worker].vacate() {
+            self.settle(*present, worker, exit);
+        }
+        match self.members[worker].successor.take() {
+            None => {}
+            Some(Successor::Ordered(awaited)) => self.members[worker].state = State::Ordered(awaited),
+            Some(Successor::Arrived(present, ear)) => self.install(worker, present, ear),
+        }
+    }
+
+    /// Sees to what a process had that is gone.
+    fn settle(&mut self, mut present: Present, worker: usize, exit: Option<Exit>) {
         let death = Death { pid: present.process.pid, how: death_of(exit) };
         let words = |place, item| present.pipes.as_ref().and_then(|pipes| pipes.last_words(Some((place, item))));
         let verdicts = present.lane.verdicts();
@@ -230,6 +287,9 @@ impl Dispatcher {
     /// The dispatcher cannot go on: what was sent is lost.
     pub(super) fn fail_sent(&mut self) {
         for worker in 0..self.members.len() {
+            if let Some(Successor::Arrived(successor, _)) = self.members[worker].successor.take() {
+                successor.kill();
+            }
             if let Some(present) = self.members[worker].present() {
                 present.kill();
             }

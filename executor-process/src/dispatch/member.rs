@@ -37,6 +37,8 @@ const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(super) struct Member {
     pub(super) state: State,
+    /// What comes into this place when the process that was killed is gone.
+    pub(super) successor: Option<Successor>,
     /// It gets no jobs: it waits to replace another worker, or is to be replaced.
     pub(super) stands_by: bool,
     /// How many jobs it may run in the life of a process.
@@ -59,14 +61,34 @@ pub(super) enum State {
     #[default]
     Vacant,
     /// A process was ordered.
-    Ordered {
-        /// The order.
-        ticket: Ticket,
-        page: Arc<Page>,
-        ear: Arc<Bell>,
-    },
+    Ordered(Awaited),
     /// There is a process.
     Present(Box<Present>),
+}
+
+/// A process that was ordered.
+pub(super) struct Awaited {
+    /// The order.
+    pub(super) ticket: Ticket,
+    pub(super) page: Arc<Page>,
+    pub(super) ear: Arc<Bell>,
+}
+
+/// A process that starts while the one before it dies, which takes about as long.
+pub(super) enum Successor {
+    /// It was ordered.
+    Ordered(Awaited),
+    /// It is there, and has its setup.
+    Arrived(Box<Present>, Arc<Bell>),
+}
+
+impl Successor {
+    fn has_ticket(&self, ticket: Ticket) -> bool {
+        match self {
+            Successor::Ordered(awaited) => awaited.ticket == ticket,
+            Successor::Arrived(present, _) => present.process.ticket == ticket,
+        }
+    }
 }
 
 /// A worker process.
@@ -87,6 +109,8 @@ pub(super) struct Present {
     watches_room: bool,
     /// Nothing comes from it any more.
     pub(super) is_silent: bool,
+    /// It was killed for a job that was to be ended by force.
+    is_killed: bool,
 }
 
 /// A job with a run limit, which may have begun.
@@ -119,6 +143,7 @@ impl Present {
             wear: None,
             watches_room: false,
             is_silent: false,
+            is_killed: false,
         }
     }
 
@@ -137,7 +162,7 @@ impl Member {
     pub(super) fn present(&mut self) -> Option<&mut Present> {
         match &mut self.state {
             State::Present(present) => Some(present),
-            State::Vacant | State::Ordered { .. } => None,
+            State::Vacant | State::Ordered(_) => None,
         }
     }
 
@@ -145,7 +170,7 @@ impl Member {
     pub(super) fn here(&self) -> Option<&Present> {
         match &self.state {
             State::Present(present) => Some(present),
-            State::Vacant | State::Ordered { .. } => None,
+            State::Vacant | State::Ordered(_) => None,
         }
     }
 
@@ -181,9 +206,19 @@ impl Member {
     pub(super) fn has_ticket(&self, ticket: Ticket) -> bool {
         match &self.state {
             State::Vacant => false,
-            State::Ordered { ticket: ordered, .. } => *ordered == ticket,
+            State::Ordered(awaited) => awaited.ticket == ticket,
             State::Present(present) => present.process.ticket == ticket,
         }
+    }
+
+    /// A process of this order is to come into this place next.
+    pub(super) fn awaits(&self, ticket: Ticket) -> bool {
+        self.successor.as_ref().is_some_and(|successor| successor.has_ticket(ticket))
+    }
+
+    /// Its process was killed, and none was ordered in its place.
+    pub(super) fn lacks_successor(&self) -> bool {
+        self.here().is_some_and(|present| present.is_killed && !present.is_leaving) && self.successor.is_none()
     }
 
     /// How many more items it takes now.
@@ -268,7 +303,7 @@ impl Member {
     /// Kills the process, if it has a doomed job that still runs. `unheard` says that nothing is read of what workers print.
     pub(super) fn execute(&mut self, desk: &Desk, unheard: bool) {
         let Some(doomed) = self.doomed else { return };
-        let (Some(page), State::Present(present)) = (&desk.page, &self.state) else {
+        let (Some(page), State::Present(present)) = (&desk.page, &mut self.state) else {
             self.doomed = None;
             return;
         };
@@ -283,6 +318,7 @@ impl Member {
             // Else its outcome is on its way.
             return;
         }
+        present.is_killed = true;
         present.kill();
     }
 
@@ -341,8 +377,9 @@ impl Member {
     /// The process is gone: the place is free.
     pub(super) fn vacate(&mut self) -> State {
         let Member { window, item_ns, jobs_max, .. } = *self;
+        let successor = self.successor.take();
         // What was learned of the jobs holds for the next process too.
-        let before = std::mem::replace(self, Member { window, item_ns, jobs_max, ..Member::default() });
+        let before = std::mem::replace(self, Member { successor, window, item_ns, jobs_max, ..Member::default() });
         before.state
     }
 

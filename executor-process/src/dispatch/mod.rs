@@ -27,7 +27,7 @@
 //!
 //! A worker can only be killed whole. So that exactly one job ends with it, everything that it has not begun is taken back
 //! first; and if the page says that this job still runs, the process is killed. What it had ended and not yet sent is found in its
-//! [journal](crate::wire). If the job ended in between, nothing is killed.
+//! [journal](crate::wire). If the job ended in between, nothing is killed. A process that comes into its place starts while it dies.
 
 mod alarm;
 mod assign;
@@ -141,6 +141,7 @@ impl Dispatcher {
                 break;
             }
             self.start_each(spares);
+            self.start_successors();
             self.flush();
             let at_once = (!may_sleep).then(Instant::now);
             let until = [until, self.next_look(), at_once].into_iter().flatten().min();
