@@ -14,10 +14,11 @@ use crate::job::Job;
 use crate::job_ref::{AnyCell, JobRef};
 use crate::options::JobOptions;
 use crate::panic::{catch, drop_quietly};
-use crate::parcel::{Arrived, Callbacks, Landed, RunOptions, Slice};
+use crate::parcel::{Arrived, Callbacks, Landed, RunOptions};
 use crate::payload::{JobPayload, Payload};
 use crate::record::Record;
 use crate::registry::JobEntry;
+use crate::row::Row;
 use crate::run::{Ran, perform};
 use crate::state::JobId;
 use crate::trace::around_guest;
@@ -232,12 +233,7 @@ impl AnyCell for Batch {
         Landed { retry: None, callbacks: None }
     }
 
-    fn arrive_row(
-        &self,
-        _: &Arc<dyn AnyCell>,
-        _: &mut dyn Iterator<Item = (u32, Ticket, Slice)>,
-        _: &dyn Tally,
-    ) -> Vec<Callbacks> {
+    fn arrive_row(&self, _: &Arc<dyn AnyCell>, _: Row<'_>, _: &dyn Tally) -> Vec<Callbacks> {
         Vec::new()
     }
 

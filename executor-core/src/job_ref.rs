@@ -1,6 +1,7 @@
 //! [`JobRef`]: one job, whatever its type.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -10,8 +11,9 @@ use crate::bells::Waiter;
 use crate::cell::{State, Ticket};
 use crate::error::JobError;
 use crate::options::Priority;
-use crate::parcel::{Arrived, Callbacks, Landed, Slice};
+use crate::parcel::{Arrived, Callbacks, Landed};
 use crate::record::Record;
+use crate::row::Row;
 use crate::state::{JobId, JobState};
 
 /// A cell whose payload type is erased: one job, or the jobs of a chunk, told apart by their index.
@@ -30,6 +32,11 @@ pub(crate) trait AnyCell: Send + Sync {
 
     /// PENDING to RUNNING, for one caller.
     fn begin(&self, index: u32) -> Option<Ticket>;
+
+    /// The same for jobs in a row.
+    fn begin_row(&self, items: Range<u32>) -> Vec<Option<Ticket>> {
+        items.map(|index| self.begin(index)).collect()
+    }
 
     /// Runs the job that `ticket` opens.
     fn run(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) -> Ran;
@@ -71,12 +78,7 @@ pub(crate) trait AnyCell: Send + Sync {
 
     /// Ends jobs that ran elsewhere and were counted, each with its output. `this` is the cell itself. See
     /// [`RowClaim::arrive`](crate::row::RowClaim::arrive).
-    fn arrive_row(
-        &self,
-        this: &Arc<dyn AnyCell>,
-        row: &mut dyn Iterator<Item = (u32, Ticket, Slice)>,
-        tally: &dyn Tally,
-    ) -> Vec<Callbacks>;
+    fn arrive_row(&self, this: &Arc<dyn AnyCell>, row: Row<'_>, tally: &dyn Tally) -> Vec<Callbacks>;
 
     /// Takes in how long some jobs of a chunk took elsewhere.
     fn learn(&self, _items: u32, _took: Duration) {}

@@ -222,9 +222,8 @@ impl Parcel {
     ///
     /// If there are no such items.
     pub fn claim_row(self: &Arc<Self>, first: u32, items: u32) -> RowClaim {
-        let mut tickets = (first..first + items).map(|item| self.cell.begin(item));
-        let front = tickets.next().flatten();
-        let rest = tickets.collect();
+        let front = if items > 0 { self.cell.begin(first) } else { None };
+        let rest = if items > 1 { self.cell.begin_row(first + 1..first + items) } else { Vec::new() };
         RowClaim::new(Arc::clone(self), first, front, rest)
     }
 

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::vec;
 
-use crate::cell::{Cell, Stage, Ticket};
+use crate::cell::{Cell, Short, Stage, Ticket};
 use crate::error::JobError;
 use crate::job_ref::Claim;
 use crate::parcel::{Callbacks, Parcel, Slice};
@@ -26,9 +27,8 @@ impl RowClaim {
         RowClaim { parcel, first, front, rest }
     }
 
-    fn take(&mut self) -> impl Iterator<Item = (u32, Ticket)> {
-        let tickets = std::iter::once(self.front.take()).chain(std::mem::take(&mut self.rest));
-        (self.first..).zip(tickets).filter_map(|(item, ticket)| Some((item, ticket?)))
+    fn take(&mut self) -> Tickets {
+        Tickets { next: self.first, front: Some(self.front.take()), rest: std::mem::take(&mut self.rest).into_iter() }
     }
 
     /// Ends the jobs, each with an encoded output that is no failure: that of each is where `parts` says in `buffer`.
@@ -43,25 +43,79 @@ impl RowClaim {
     /// If `buffer` or `parts` is too short.
     #[must_use = "who waits must be told: `call`"]
     pub fn arrive(mut self, buffer: &Arc<Vec<u8>>, parts: &[Range<u32>], tally: &dyn Tally) -> Vec<Callbacks> {
-        let first = self.first;
-        let output = |item: u32| {
-            let part = &parts[(item - first) as usize];
-            Slice::new(Arc::clone(buffer), part.start as usize..part.end as usize)
-        };
         let parcel = Arc::clone(&self.parcel);
-        let mut row = self.take().map(|(item, ticket)| (item, ticket, output(item)));
-        parcel.cell().arrive_row(parcel.cell(), &mut row, tally)
+        let row = Row { first: self.first, tickets: self.take(), buffer, parts };
+        parcel.cell().arrive_row(parcel.cell(), row, tally)
+    }
+}
+
+/// The tickets of a row, each with the number of its job.
+struct Tickets {
+    next: u32,
+    front: Option<Option<Ticket>>,
+    rest: vec::IntoIter<Option<Ticket>>,
+}
+
+impl Iterator for Tickets {
+    type Item = (u32, Ticket);
+
+    #[inline]
+    fn next(&mut self) -> Option<(u32, Ticket)> {
+        loop {
+            let ticket = self.front.take().or_else(|| self.rest.next())?;
+            let item = self.next;
+            self.next += 1;
+            if let Some(ticket) = ticket {
+                return Some((item, ticket));
+            }
+        }
+    }
+}
+
+/// Jobs in a row to be ended, each with its output.
+pub(crate) struct Row<'a> {
+    first: u32,
+    tickets: Tickets,
+    buffer: &'a Arc<Vec<u8>>,
+    parts: &'a [Range<u32>],
+}
+
+impl<'a> Iterator for Row<'a> {
+    type Item = (u32, Ticket, Part<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let (item, ticket) = self.tickets.next()?;
+        let Range { start, end } = self.parts[(item - self.first) as usize];
+        Some((item, ticket, Part { buffer: self.buffer, range: start as usize..end as usize }))
+    }
+}
+
+/// Where an encoded output is.
+pub(crate) struct Part<'a> {
+    buffer: &'a Arc<Vec<u8>>,
+    range: Range<usize>,
+}
+
+impl Part<'_> {
+    #[inline]
+    fn into_stage<P: Payload>(self) -> Stage<P> {
+        match Short::of(&self.buffer[self.range.clone()]) {
+            Some(short) => Stage::Short(short),
+            None => Stage::Bytes(Slice::new(Arc::clone(self.buffer), self.range)),
+        }
     }
 }
 
 /// Ends a job that was counted as finished.
-pub(crate) fn finish_counted<P: Payload>(cell: &Cell<P>, ticket: Ticket, output: Slice, tally: &dyn Tally) -> bool {
+#[inline]
+pub(crate) fn finish_counted<P: Payload>(cell: &Cell<P>, ticket: Ticket, output: Part<'_>, tally: &dyn Tally) -> bool {
     let counted = |failed| {
         if failed {
             tally.overruled();
         }
     };
-    cell.finish(ticket, Stage::Bytes(output), false, counted, || tally.overruled())
+    cell.finish(ticket, output.into_stage(), false, counted, || tally.overruled())
 }
 
 /// Tells of a job that was counted as finished and was killed before its future knew.

@@ -12,10 +12,10 @@ use crate::error::JobError;
 use crate::job_ref::{AnyCell, Claim, JobRef};
 use crate::options::JobOptions;
 use crate::panic::{drop_quietly, quietly};
-use crate::parcel::{Arrived, Callbacks, Landed, Slice};
+use crate::parcel::{Arrived, Callbacks, Landed};
 use crate::payload::Payload;
 use crate::record::{Details, Record};
-use crate::row::{finish_counted, overruled};
+use crate::row::{Row, finish_counted, overruled};
 use crate::run::{self, Attempt, Ran, Retry, Tally};
 use crate::state::JobId;
 use crate::trace::{SpanNews, Submitter};
@@ -265,12 +265,7 @@ impl<P: Payload> AnyCell for Single<P> {
         Landed { retry: None, callbacks: self.complete_quietly(ticket, attempt, Some(tally)) }
     }
 
-    fn arrive_row(
-        &self,
-        this: &Arc<dyn AnyCell>,
-        row: &mut dyn Iterator<Item = (u32, Ticket, Slice)>,
-        tally: &dyn Tally,
-    ) -> Vec<Callbacks> {
+    fn arrive_row(&self, this: &Arc<dyn AnyCell>, mut row: Row<'_>, tally: &dyn Tally) -> Vec<Callbacks> {
         let Some((_, ticket, output)) = row.next() else { return Vec::new() };
         let waited = finish_counted(&self.cell, ticket, output, tally);
         if !waited && !self.cell.state().is_failed() && !self.record.spans.are_open() {

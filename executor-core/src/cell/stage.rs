@@ -21,6 +21,8 @@ pub(crate) enum Stage<P: Payload> {
     Value(P::Output),
     /// What the job returned elsewhere, encoded. Whoever takes it decodes it, so that no user code runs where it arrived.
     Bytes(Slice),
+    /// The same, so few bytes that they are here.
+    Short(Short),
     /// Why there is no value. Boxed, so that a cell of a small job is small.
     Failed(Box<JobError>),
 }
@@ -31,9 +33,36 @@ impl<P: Payload> Stage<P> {
         match self {
             Stage::Value(value) => Ok(value),
             Stage::Bytes(slice) => slice.decode(P::decode_output),
+            Stage::Short(short) => P::decode_output(short.bytes()),
             Stage::Failed(error) => Err(*error),
             Stage::Job(_) | Stage::Again(_) | Stage::Started(_) | Stage::Empty => Err(JobError::Taken),
         }
+    }
+}
+
+/// An encoded output, as long as fits where a [`Slice`] would be. It needs no count of who holds the buffer, which the threads that
+/// write and read outcomes would take from each other.
+pub(crate) struct Short {
+    len: u8,
+    bytes: [u8; SHORT_BYTES],
+}
+
+const SHORT_BYTES: usize = 22;
+
+impl Short {
+    /// A copy of the bytes, if they are so few.
+    #[inline]
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        if bytes.len() > SHORT_BYTES {
+            return None;
+        }
+        let mut short = Short { len: bytes.len() as u8, bytes: [0; SHORT_BYTES] };
+        short.bytes[..bytes.len()].copy_from_slice(bytes);
+        Some(short)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
     }
 }
 

@@ -1,6 +1,7 @@
 //! Some jobs of a map in one allocation of cells, run by any number of workers.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,11 +14,11 @@ use crate::error::JobError;
 use crate::job_ref::{AnyCell, JobRef};
 use crate::options::{JobOptions, Priority};
 use crate::panic::drop_quietly;
-use crate::parcel::{Arrived, Callbacks, Landed, Parcel, Slice};
+use crate::parcel::{Arrived, Callbacks, Landed, Parcel};
 use crate::payload::Payload;
 use crate::record::Record;
 use crate::registry::JobEntry;
-use crate::row::{finish_counted, overruled};
+use crate::row::{Row, finish_counted, overruled};
 use crate::run::{Attempt, Ran, Tally, execute};
 use crate::state::JobId;
 use crate::sync::atomic::{AtomicU32, Ordering};
@@ -255,6 +256,10 @@ impl<P: Payload> AnyCell for Chunk<P> {
         self.cell(index).begin()
     }
 
+    fn begin_row(&self, items: Range<u32>) -> Vec<Option<Ticket>> {
+        self.cells[items.start as usize..items.end as usize].iter().map(Cell::begin).collect()
+    }
+
     fn run(self: Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) -> Ran {
         tally.begun();
         context::enter(self.job(index), || self.run_begun(index, ticket, tally));
@@ -276,12 +281,7 @@ impl<P: Payload> AnyCell for Chunk<P> {
         Landed { retry: None, callbacks: self.end_quietly(index, ticket, Attempt::arrived(outcome), Some(tally)) }
     }
 
-    fn arrive_row(
-        &self,
-        this: &Arc<dyn AnyCell>,
-        row: &mut dyn Iterator<Item = (u32, Ticket, Slice)>,
-        tally: &dyn Tally,
-    ) -> Vec<Callbacks> {
+    fn arrive_row(&self, this: &Arc<dyn AnyCell>, row: Row<'_>, tally: &dyn Tally) -> Vec<Callbacks> {
         let (mut callbacks, mut ended) = (Vec::new(), 0);
         let mut ring = |index, waited| callbacks.extend(JobRef::of_any(Arc::clone(this), index).ring_threads(waited));
         let mut last = 0;
