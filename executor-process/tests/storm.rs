@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use common::blobs::mappings;
 use common::{Dice, THREADED_METHODS, descriptors, kill, named, watched_for, workers_of};
 use executor_core::{Executor, JobError, JobOptions, Retries, job};
 use executor_process::{ProcessExecutor, StartMethod};
@@ -160,6 +161,7 @@ fn storms_cost_no_more_than_the_jobs_that_were_hit() {
     let before = descriptors();
     for (method, name) in THREADED_METHODS.into_iter().zip(["storm-f", "storm-s"]) {
         storm(method, name);
-        eventually("no descriptor is left", || descriptors() <= before);
+        // A mapping of an output that was long is kept for the next one, with its descriptor.
+        eventually("no descriptor is left", || descriptors() <= before + mappings());
     }
 }
