@@ -136,6 +136,7 @@ mod received;
 mod futex;
 mod segment;
 
+mod encode;
 mod forks;
 
 /// What the fuzz targets reach. No promise is made about it.

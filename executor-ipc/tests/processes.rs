@@ -3,23 +3,18 @@
 //! Descriptors and mappings are those of the whole process, so that one test runs after another on the one thread there is.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
+mod peer;
+
 use std::env;
 use std::fs;
-use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
 
-use executor_ipc::attach::{Attachments, collect, supply};
+use executor_ipc::attach::collect;
 use executor_ipc::{ARENAS_MAX, Blob, IDLE_BYTES_MAX, MAPPINGS_MAX};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
-    socketpair,
-};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, fork};
-use serde::de::DeserializeOwned;
+use peer::{receive, send};
 use serde::{Deserialize, Serialize};
 
 const TESTS: [(&str, fn()); 10] = [
@@ -36,8 +31,8 @@ const TESTS: [(&str, fn()); 10] = [
 ];
 
 fn main() {
-    if env::var_os("EXECUTOR_IPC_TEST_CHILD").is_some() {
-        return serve();
+    if serve() {
+        return;
     }
     let filter = env::args().nth(1).filter(|filter| !filter.starts_with('-')).unwrap_or_default();
     for (name, test) in TESTS.into_iter().filter(|(name, _)| name.contains(&filter)) {
@@ -65,61 +60,30 @@ enum Request {
     Counts,
 }
 
-/// A process with this program, and a socket to it.
-struct Peer {
-    child: Child,
-    socket: OwnedFd,
-}
+type Peer = peer::Peer<Request>;
 
-impl Peer {
-    fn start() -> Peer {
-        let (socket, theirs) =
-            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
-        let mut command = Command::new(env::current_exe().unwrap());
-        let child = command.env("EXECUTOR_IPC_TEST_CHILD", "1").stdin(Stdio::from(theirs)).spawn().unwrap();
-        Peer { child, socket }
-    }
-
-    fn ask<T: DeserializeOwned>(&self, request: &Request) -> T {
-        send(&self.socket, request);
-        receive(&self.socket).unwrap()
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        assert_eq!(self.child.wait().unwrap().signal(), Some(9));
-    }
-
-    fn end(mut self) {
-        drop(self.socket);
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-fn serve() {
-    let socket = std::io::stdin();
+/// What the child does, if this process is one.
+fn serve() -> bool {
     let mut kept = Vec::new();
-    while let Some(request) = receive::<Request>(&socket) {
-        match request {
-            Request::Sum(blob) => {
-                let sum = sum(&blob);
-                drop(blob);
-                send(&socket, &sum);
-            }
-            Request::Back(blob) => send(&socket, &blob),
-            Request::Make(len, byte) => send(&socket, &Blob::with_len(len, |bytes| bytes.fill(byte))),
-            Request::Sums => send(&socket, &kept.iter().map(sum).collect::<Vec<u64>>()),
-            Request::Keep(blob) => {
-                kept.push(blob);
-                send(&socket, &true);
-            }
-            Request::Forget => {
-                kept.clear();
-                send(&socket, &true);
-            }
-            Request::Counts => send(&socket, &counts()),
+    peer::serve(|asker, request| match request {
+        Request::Sum(blob) => {
+            let sum = sum(&blob);
+            drop(blob);
+            asker.tell(&sum);
         }
-    }
+        Request::Back(blob) => asker.tell(&blob),
+        Request::Make(len, byte) => asker.tell(&Blob::with_len(len, |bytes| bytes.fill(byte))),
+        Request::Sums => asker.tell(&kept.iter().map(sum).collect::<Vec<u64>>()),
+        Request::Keep(blob) => {
+            kept.push(blob);
+            asker.tell(&true);
+        }
+        Request::Forget => {
+            kept.clear();
+            asker.tell(&true);
+        }
+        Request::Counts => asker.tell(&counts()),
+    })
 }
 
 /// The sum of bytes that are all the same; 0 if they are not. Compared at the speed of memory, also without optimization.
@@ -131,35 +95,6 @@ fn sum(blob: &Blob) -> u64 {
 fn is_filled(blob: &Blob, byte: u8) -> bool {
     let page = [byte; 4096];
     blob.chunks(page.len()).all(|chunk| chunk == &page[..chunk.len()])
-}
-
-fn send(socket: &impl AsRawFd, message: &impl Serialize) {
-    let (bytes, attachments) = collect(|| postcard::to_stdvec(message).unwrap());
-    assert!(bytes.len() < 4096, "a message has {} bytes", bytes.len());
-    let numbers: Vec<RawFd> = attachments.iter().map(|descriptor| descriptor.as_raw_fd()).collect();
-    let rights = [ControlMessage::ScmRights(&numbers)];
-    let control = if numbers.is_empty() { &[][..] } else { &rights[..] };
-    sendmsg::<UnixAddr>(socket.as_raw_fd(), &[IoSlice::new(&bytes)], control, MsgFlags::MSG_NOSIGNAL, None).unwrap();
-}
-
-/// `None` at the end.
-fn receive<T: DeserializeOwned>(socket: &impl AsRawFd) -> Option<T> {
-    let mut bytes = [0; 4096];
-    let mut control = nix::cmsg_space!([RawFd; 16]);
-    let (length, attachments) = {
-        let mut slices = [IoSliceMut::new(&mut bytes)];
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-        let message = recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut slices, Some(&mut control), flags).ok()?;
-        let rights = message.cmsgs().unwrap().filter_map(|part| match part {
-            ControlMessageOwned::ScmRights(numbers) => Some(numbers),
-            _ => None,
-        });
-        #[expect(unsafe_code, reason = "descriptors that arrive are numbers until somebody owns them")]
-        // SAFETY: the system has just made this descriptor for us with the message, and nobody else knows it.
-        let own = |number| unsafe { OwnedFd::from_raw_fd(number) };
-        (message.bytes, rights.flatten().map(own).collect::<Attachments>())
-    };
-    (length > 0).then(|| supply(attachments, || postcard::from_bytes(&bytes[..length])).unwrap())
 }
 
 /// How many descriptors this process has, and how many mappings of arenas.

@@ -3,6 +3,8 @@
 
 mod common;
 
+use std::sync::Mutex;
+
 use common::{descriptors, named, watched};
 use executor_core::{Executor, job};
 use executor_ipc::manager::service;
@@ -31,13 +33,16 @@ fn take(queue: Queue<u64>) -> u64 {
     queue.get().unwrap()
 }
 
-/// Where it was made.
-struct Home(u32);
+/// Where it was made, and what jobs bring there.
+struct Home {
+    process: u32,
+    lists: Mutex<Vec<List<u32>>>,
+}
 
 #[service]
 impl Home {
     fn make() -> Home {
-        Home(std::process::id())
+        Home { process: std::process::id(), lists: Mutex::default() }
     }
 
     pub(crate) fn new() -> Self {
@@ -45,8 +50,24 @@ impl Home {
     }
 
     pub(crate) fn process(&self) -> u32 {
-        self.0
+        self.process
     }
+
+    pub(crate) fn keep(&self, list: List<u32>) {
+        self.lists.lock().unwrap().push(list);
+    }
+
+    pub(crate) fn lists(&self) -> Vec<List<u32>> {
+        self.lists.lock().unwrap().clone()
+    }
+}
+
+/// A worker makes it, and the service keeps it.
+#[job]
+fn bring(manager: Manager, home: HomeProxy, n: u32) {
+    let list = manager.list().unwrap();
+    list.push(&n).unwrap();
+    home.keep(list).unwrap();
 }
 
 fn managers() -> Vec<executor_process::ProcessHandle> {
@@ -87,6 +108,11 @@ fn a_manager_serves_jobs() {
     assert_eq!(managers().len(), 1);
     let home = HomeProxy::new(&manager).unwrap();
     assert_eq!(home.process().unwrap(), server.pid());
+
+    // What jobs brought to a service lives there without the workers.
+    pool.map(|n| bring::job(manager.clone(), home.clone(), n), 0..10).try_for_each(|done| done).unwrap();
+    let brought: u32 = home.lists().unwrap().iter().map(|list| list.get(0).unwrap().unwrap()).sum();
+    assert_eq!(brought, (0..10).sum());
 
     // Law 264: Ctrl-C does not end it.
     kill(Pid::from_raw(server.pid().cast_signed()), Signal::SIGINT).unwrap();

@@ -14,7 +14,6 @@
 use std::env;
 use std::error::Error;
 use std::process::ExitCode;
-use std::thread;
 use std::time::Duration;
 
 use executor_core::{Executor, job};
@@ -42,9 +41,7 @@ fn master(address: Address, key: &AuthKey) -> Result<(), Box<dyn Error>> {
     }
     // The manager ends with this program, and the workers are to hear before that no more tasks come.
     tasks.close()?;
-    while manager.stats()?.clients > 1 {
-        thread::sleep(Duration::from_millis(10));
-    }
+    manager.wait_until_alone_timeout(Duration::from_secs(60))?;
     Ok(())
 }
 

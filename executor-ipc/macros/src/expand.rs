@@ -125,7 +125,7 @@ impl<'a> Expansion<'a> {
                 ///
                 /// Those of every call, and those of a method that the server does not know or that panics.
                 #vis fn #ident(&self, #(#names: #given),*) -> ::core::result::Result<#output, #manager::ManagerError> {
-                    #support::call_method(&self.handle, #name, &(#(&#names,)*))
+                    #support::call_method(self, #name, &(#(&#names,)*))
                 }
             }
         });
@@ -141,10 +141,10 @@ impl<'a> Expansion<'a> {
     fn service_impl(&self) -> TokenStream {
         let Expansion { exposed, support, name, .. } = self;
         let service = exposed.service;
-        let [arguments, this] = ["arguments", "this"].map(|name| Ident::new(name, Span::mixed_site()));
+        let [call, this] = ["call", "this"].map(|name| Ident::new(name, Span::mixed_site()));
         let decoded = |function: &Function<'_>| {
             let Signature { locals, owned, .. } = Signature::of(function);
-            quote!(let (#(#locals,)*): (#(#owned,)*) = #support::Arguments::decode(#arguments)?;)
+            quote!(let (#(#locals,)*): (#(#owned,)*) = #support::Call::arguments(&#call)?;)
         };
         let makes = exposed.constructors.iter().map(|function| {
             let (Signature { ident, passed, .. }, decoded) = (Signature::of(function), decoded(function));
@@ -154,7 +154,7 @@ impl<'a> Expansion<'a> {
         let calls = exposed.methods.iter().map(|function| {
             let (Signature { ident, passed, .. }, decoded) = (Signature::of(function), decoded(function));
             let name = ident.to_string();
-            quote!(#name => { #decoded #support::Answer::encode(&<#service>::#ident(#this, #(#passed),*)) })
+            quote!(#name => { #decoded #support::Call::answer(&#call, &<#service>::#ident(#this, #(#passed),*)) })
         });
         quote! {
             impl #support::Service for #service {
@@ -162,7 +162,7 @@ impl<'a> Expansion<'a> {
 
                 fn make(
                     constructor: &::core::primitive::str,
-                    #arguments: #support::Arguments<'_>,
+                    #call: #support::Call<'_>,
                 ) -> ::core::result::Result<Self, #support::Failure> {
                     match constructor {
                         #(#makes)*
@@ -173,7 +173,7 @@ impl<'a> Expansion<'a> {
                 fn call(
                     &self,
                     method: &::core::primitive::str,
-                    #arguments: #support::Arguments<'_>,
+                    #call: #support::Call<'_>,
                 ) -> ::core::result::Result<#support::Answer, #support::Failure> {
                     let #this = self;
                     match method {

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -90,17 +91,17 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// * [`ManagerError::Connect`] if nobody can listen there: somebody else does, or the address is not of this machine. The file of a Unix
+    /// * [`ManagerError::Listen`] if nobody can listen there: somebody else does, or the address is not of this machine. The file of a Unix
     ///   socket at which nobody listens any more is replaced.
     /// * [`ManagerError::Invalid`] for a manager that is itself connected to an address.
     pub fn listen(&self, address: impl Into<Address>, key: &AuthKey) -> Result<Address, ManagerError> {
         let address = address.into();
         let link = self.desk.link()?;
-        let Reach::Local { door, .. } = link.reach() else {
+        let (Reach::Local { door, .. } | Reach::Inside { door, .. }) = link.reach() else {
             let what = "only a process of the server's own machine can have it listen".to_owned();
             return Err(ManagerError::Invalid { what });
         };
-        let failed = |cause| ManagerError::Connect { address: Some(address.to_string()), cause };
+        let failed = |cause| ManagerError::Listen { address: address.to_string(), cause };
         let (socket, bound) = bind(&address).map_err(failed)?;
         let path = if let Address::Unix(path) = &bound { std::path::absolute(path).ok() } else { None };
         let listening = Listening { key: key.as_bytes().to_vec(), path };
@@ -211,14 +212,14 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// [`ManagerError::NameTaken`] if another object has it. [`ManagerError::NoSuchObject`] for a proxy of another manager's, unless that has
-    /// an object of the same number.
+    /// [`ManagerError::NameTaken`] if another object has it, and [`ManagerError::OtherManager`] for a proxy of another manager.
     pub fn publish(&self, name: &str, object: &impl Proxy) -> Result<(), ManagerError> {
         let handle = object.handle();
         if !handle.link()?.is_of_same_server(self.desk.link()?) {
-            return Err(ManagerError::NoSuchObject);
+            return Err(ManagerError::OtherManager);
         }
-        self.desk.call(&DeskCall::Publish { name, object: handle.object() }, |_| Ok(()))
+        let published = self.desk.call(&DeskCall::Publish { name, object: handle.object() }, |_| Ok(()));
+        published.map_err(|error| error.of_name(name))
     }
 
     /// Takes a name from its object. False if none had it.
@@ -249,17 +250,44 @@ impl Manager {
     /// let found: Queue<u64> = manager.find("tasks")?;
     /// assert_eq!(found, tasks);
     /// assert!(matches!(manager.find::<Counter>("tasks"), Err(ManagerError::WrongKind { .. })));
-    /// assert!(matches!(manager.find::<Counter>("results"), Err(ManagerError::NotFound)));
+    /// assert!(matches!(manager.find::<Counter>("results"), Err(ManagerError::NotFound { .. })));
     /// # Ok::<(), ManagerError>(())
     /// ```
     pub fn find<P: Proxy>(&self, name: &str) -> Result<P, ManagerError> {
-        match self.desk.call_for_object(&DeskCall::Find { name, kind: P::KIND }) {
-            Ok(handle) => Ok(P::from_handle(handle)),
-            Err(ManagerError::WrongKind { found, .. }) => {
-                Err(ManagerError::WrongKind { expected: P::KIND.to_owned(), found })
-            }
-            Err(error) => Err(error),
-        }
+        let found = self.desk.call_for_object(&DeskCall::Find { name, kind: P::KIND });
+        found.map(P::from_handle).map_err(|error| error.of_name(name))
+    }
+
+    /// Waits until this process is the only client that is connected, so that a program that is about to end, and its manager with it, cuts
+    /// nobody off. Clients that come meanwhile are let in, and waited for too: whoever ends in order has told them before that there is
+    /// nothing left for them, such as by [closing](Queue::close) the queue from which they take. Where none has come yet, it does not wait.
+    ///
+    /// # Errors
+    ///
+    /// Those of every call; see [`ManagerError`].
+    ///
+    /// # Blocking
+    ///
+    /// Until then.
+    ///
+    /// # Examples
+    ///
+    /// The page of the [module](super) has one.
+    pub fn wait_until_alone(&self) -> Result<(), ManagerError> {
+        self.desk.ask(&DeskCall::Alone { limit: None })
+    }
+
+    /// The same, for so long.
+    ///
+    /// # Errors
+    ///
+    /// [`ManagerError::ClientsLeft`] if some are still there then; and those of every call.
+    ///
+    /// # Blocking
+    ///
+    /// As [`wait_until_alone`](Manager::wait_until_alone), for the limit at most, by the clock of the server.
+    pub fn wait_until_alone_timeout(&self, limit: Duration) -> Result<(), ManagerError> {
+        self.desk.ask(&DeskCall::Alone { limit: Some(limit) })
     }
 
     /// What the server has at this moment.
@@ -342,9 +370,9 @@ impl fmt::Debug for Manager {
 pub struct ManagerStats {
     /// Objects that are kept.
     pub objects: u64,
-    /// Processes that are connected; one that has connected twice counts twice.
+    /// Processes that are connected; one that has connected twice counts twice, and the server with its services not at all.
     pub clients: u64,
-    /// Connections of all of them, each of which is a thread of the server.
+    /// Connections of all of them and of services, each of which is a thread of the server.
     pub connections: u64,
     /// How many peers were refused or cut off since the server began.
     pub refused: u64,

@@ -8,8 +8,8 @@
 //!                                                ◄──    1, proof of the server; or 0, zeros: wrong key; or 2, zeros: full
 //! ```
 //!
-//! A proof is HMAC-SHA-256 of the key over the magic, who proves (`client` or `server`), and both nonces. All parts have fixed lengths,
-//! so that nothing can be read in two ways and nothing is allocated for a stranger.
+//! A proof is HMAC-SHA-256 of the key over the magic, the length of the key, who proves (`client` or `server`), and both nonces. All parts
+//! have fixed lengths, so that nothing can be read in two ways and nothing is allocated for a stranger.
 //!
 //! * *Both prove*: a server without the key learns nothing that would let it answer, and a client sees that.
 //! * *Nothing can be played back*: both nonces, of 32 random bytes each, are in both proofs.
@@ -25,11 +25,12 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, KeyInit, Mac};
-use rustix::net::sockopt;
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with, sockopt};
 use sha2::Sha256;
 
 use super::address::Address;
@@ -104,6 +105,8 @@ impl AuthKey {
     fn mac(&self, who: Who, nonces: &Nonces) -> Hmac<Sha256> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of every length");
         mac.update(MAGIC);
+        // To HMAC a short key is the same as with zeros behind it, and a long one as its digest.
+        mac.update(&(self.0.len() as u64).to_le_bytes());
         mac.update(match who {
             Who::Client => b"client",
             Who::Server => b"server",
@@ -200,12 +203,10 @@ impl From<io::Error> for Failed {
 /// Connects to a server that listens, and proves that it has the key.
 pub(crate) fn connect(address: &Address, key: &AuthKey, deadline: Instant) -> Result<Stream, ManagerError> {
     let unreached = |cause| ManagerError::Connect { address: Some(address.to_string()), cause };
+    let limit = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     let socket: OwnedFd = match address {
-        Address::Tcp(at) => {
-            let limit = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            TcpStream::connect_timeout(at, limit).map_err(unreached)?.into()
-        }
-        Address::Unix(path) => UnixStream::connect(path).map_err(unreached)?.into(),
+        Address::Tcp(at) => TcpStream::connect_timeout(at, limit).map_err(unreached)?.into(),
+        Address::Unix(path) => connect_unix(path, limit).map_err(unreached)?,
     };
     prepare(&socket);
     let stream = Stream::from(socket);
@@ -215,9 +216,25 @@ pub(crate) fn connect(address: &Address, key: &AuthKey, deadline: Instant) -> Re
         Err(Failed::WrongKey) => Err(ManagerError::WrongKey { address: address.to_string() }),
         Err(Failed::Full) => {
             let why = "it has as many connections as it allows; drop some, or allow more with `connections_max`".into();
-            Err(ManagerError::Refused { why })
+            Err(ManagerError::Refused { address: Some(address.to_string()), why })
         }
     }
+}
+
+/// Connects to a Unix socket. Where as many wait to be accepted as it lets wait, this waits too, for so long.
+fn connect_unix(path: &Path, limit: Duration) -> io::Result<OwnedFd> {
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    // The limit of sends is that of the connect; see `socket(7)` and `unix(7)`.
+    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(limit))?;
+    match retry_on_intr(|| net::connect(&socket, &SocketAddrUnix::new(path)?)) {
+        Ok(()) => {}
+        Err(Errno::AGAIN) => {
+            return Err(io::Error::new(ErrorKind::TimedOut, "the server does not accept the connection"));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, None)?;
+    Ok(socket)
 }
 
 /// Sends what is written at once, and notices when the other machine is gone.

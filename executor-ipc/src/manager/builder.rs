@@ -42,7 +42,8 @@ impl ManagerBuilder {
         self
     }
 
-    /// The most connections at the same time: each thread of a client that calls has one, and each is a thread of the server. Default: 1000.
+    /// The most connections at the same time: each thread of a client that calls has one, each is a thread of the server, and those of its
+    /// services that call objects of the manager have them too. Default: 1000.
     pub fn connections_max(mut self, connections: usize) -> Self {
         self.limits.connections_max = connections;
         self
@@ -78,8 +79,10 @@ impl ManagerBuilder {
                 "a manager needs messages of 1 KiB, one connection, and time for a handshake at least".to_owned();
             return Err(ManagerError::Invalid { what });
         }
-        let (server, clients) = door::pair().map_err(|cause| ManagerError::Connect { address: None, cause })?;
+        let refused = |cause| ManagerError::Connect { address: None, cause };
+        let (server, clients) = door::pair().map_err(refused)?;
+        let services = door::pair().map_err(refused)?;
         let identity = random::number();
-        Ok((Server::new(server, identity, self.limits), Manager::of_door(identity, clients)))
+        Ok((Server::new(server, services, identity, self.limits), Manager::of_door(identity, clients)))
     }
 }

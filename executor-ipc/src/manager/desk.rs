@@ -1,7 +1,9 @@
 //! The desk: the object with number 0, at which clients ask for others.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
-use serde_bytes::Bytes;
 
 use super::objects::barrier::BarrierObject;
 use super::objects::condition::ConditionObject;
@@ -13,10 +15,10 @@ use super::objects::list::ListObject;
 use super::objects::lock::LockObject;
 use super::objects::queue::QueueObject;
 use super::objects::semaphore::SemaphoreObject;
-use super::server::{Object, Visit};
-use super::service;
+use super::server::{Hall, Object, Visit};
+use super::service::{self, Call};
 use super::sync::lock;
-use super::wire::Fault;
+use super::wire::{Fault, WireValue};
 
 /// Its number.
 pub(crate) const DESK: u64 = 0;
@@ -44,6 +46,10 @@ pub(crate) enum DeskCall<'a> {
         object: u64,
     },
     Counts,
+    /// Waits until the caller is the only client.
+    Alone {
+        limit: Option<Duration>,
+    },
 }
 
 /// What is to be made.
@@ -71,15 +77,15 @@ pub(crate) enum Make<'a> {
         service: &'a str,
         constructor: &'a str,
         #[serde(borrow)]
-        arguments: &'a Bytes,
+        arguments: WireValue<'a>,
     },
 }
 
 #[derive(Debug)]
 pub(crate) struct Desk;
 
-/// Makes an object.
-pub(crate) fn make(make: &Make<'_>) -> Result<Box<dyn Object>, Fault> {
+/// Makes an object of a server.
+pub(crate) fn make(hall: &Arc<Hall>, make: &Make<'_>) -> Result<Box<dyn Object>, Fault> {
     let invalid = |what: &str| Err(Fault::Invalid { what: what.to_owned() });
     Ok(match make {
         Make::Barrier { parties: 0 } => return invalid("a barrier needs one party at least"),
@@ -94,7 +100,9 @@ pub(crate) fn make(make: &Make<'_>) -> Result<Box<dyn Object>, Fault> {
         Make::Queue { capacity: Some(0) } => return invalid("a queue needs room for one item at least"),
         Make::Queue { capacity } => Box::new(QueueObject::new(*capacity)),
         Make::Semaphore { permits } => Box::new(SemaphoreObject::new(*permits)),
-        Make::Service { service, constructor, arguments } => service::make(service, constructor, arguments)?,
+        Make::Service { service, constructor, arguments } => {
+            service::make(service, constructor, Call::new(hall, arguments))?
+        }
     })
 }
 
@@ -106,7 +114,7 @@ impl Object for Desk {
     fn call(&self, arguments: &[u8], visit: &mut Visit<'_>) -> Result<(), Fault> {
         match Visit::read(arguments)? {
             DeskCall::Make(what) => {
-                let reference = visit.hall().add(make(&what)?);
+                let reference = visit.hall().add(make(visit.hall(), &what)?);
                 visit.grant_object(reference.id())
             }
             DeskCall::Publish { name, object } => {
@@ -132,7 +140,7 @@ impl Object for Desk {
                 let hall = visit.hall();
                 hall.with(reference.id(), |object| match object.kind() {
                     found if found == kind => Ok(()),
-                    found => Err(Fault::WrongKind { found: found.to_owned() }),
+                    found => Err(Fault::WrongKind { expected: kind.to_owned(), found: found.to_owned() }),
                 })?;
                 visit.grant_object(reference.id())
             }
@@ -140,6 +148,10 @@ impl Object for Desk {
             DeskCall::Counts => {
                 let counts = visit.hall().counts();
                 visit.answer(&counts)
+            }
+            DeskCall::Alone { limit } => {
+                Arc::clone(visit.hall()).wait_alone(limit, visit)?;
+                visit.answer(&())
             }
         }
     }

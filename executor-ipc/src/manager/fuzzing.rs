@@ -1,11 +1,12 @@
 //! What the fuzz targets call: the decoders of both sides, fed with any bytes. None may panic, or take more memory than what came needs.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use serde_bytes::Bytes;
 
 use super::desk::Make;
-use super::door::Knock;
+use super::door::{self, Knock};
 use super::limits::Limits;
 use super::server::{Hall, serve_bytes};
 use super::wire::{Answered, Hello, Welcome, read_answer};
@@ -14,7 +15,9 @@ use super::wire::{Answered, Hello, Welcome, read_answer};
 /// portions they come.
 pub fn calls(bytes: &[u8]) {
     let Some((&portion, bytes)) = bytes.split_first() else { return };
-    let hall = Hall::new(0, Limits { message_bytes_max: 1 << 20, ..Limits::default() });
+    let Ok((_, inside)) = door::pair() else { return };
+    let limits = Limits { message_bytes_max: 1 << 20, ..Limits::default() };
+    let hall = Hall::new(0, limits, Arc::new(inside));
     let kinds = [
         Make::Barrier { parties: 2 },
         Make::Condition,
@@ -27,7 +30,8 @@ pub fn calls(bytes: &[u8]) {
         Make::Queue { capacity: Some(4) },
         Make::Semaphore { permits: 1 },
     ];
-    let objects: Vec<_> = kinds.iter().flat_map(super::desk::make).map(|object| hall.add(object)).collect();
+    let objects: Vec<_> =
+        kinds.iter().flat_map(|kind| super::desk::make(&hall, kind)).map(|object| hall.add(object)).collect();
     assert_eq!(objects.last().map(|object| object.id()), Some(10));
     serve_bytes(&hall, bytes, usize::from(portion) + 1);
 }

@@ -30,7 +30,8 @@
 //! * *Every call is atomic*, and takes effect between the time when it is made and the time when it returns. Calls that read and
 //!   write, such as [`Counter::fetch_add`], [`Dict::compare_exchange`], [`Dict::insert_if_absent`] or [`List::push`], do so in one.
 //! * *An object lives as long as somebody can reach it*: as a proxy in any process, or on its way to one; as part of a value in a container
-//!   that lives; under a name. Objects that are only reached from one another live on, as with [`Rc`](std::rc::Rc).
+//!   that lives; in a service that has taken it as an argument; under a name. Objects that are only reached from one another live on, as
+//!   with [`Rc`](std::rc::Rc).
 //! * *A client that dies leaves nothing behind*, however it dies. Its references go. Its locks are released, and the next holder
 //!   is [told](LockGuard::owner_died). Its permits go back. It leaves every line in which it waits, and takes no item along. See
 //!   [`Queue`] for items that it had.
@@ -64,6 +65,26 @@
 //! # Ok::<(), executor_ipc::manager::ManagerError>(())
 //! ```
 //!
+//! The server ends with the last handle in its own machine, and cuts remote clients off then. So a program that only serves waits for what is
+//! to end it, such as an [`Event`] that a client sets, where Python has `serve_forever`; and one that ends in order tells its clients so, and
+//! [waits](Manager::wait_until_alone) until they have gone:
+//!
+//! ```
+//! use std::time::Duration;
+//! use executor_ipc::manager::{Address, AuthKey, Event, Manager};
+//!
+//! let key = AuthKey::random();
+//! let manager = Manager::new()?;
+//! let stop = manager.event()?;
+//! manager.publish("stop", &stop)?;
+//! let address = manager.listen("127.0.0.1:0".parse::<Address>()?, &key)?;
+//! # let client = std::thread::spawn(move || Manager::connect(address, &key)?.find::<Event>("stop")?.set());
+//! stop.wait()?;
+//! manager.wait_until_alone_timeout(Duration::from_secs(60))?;
+//! # client.join().unwrap()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! A proxy that is sent from a client of a remote manager, wherever to, names the address. It works in processes that are
 //! connected there, and its sender keeps its own until the receiver has called once; a name is the better way.
 //!
@@ -73,6 +94,35 @@
 //! in. There is no code in what is sent, and the only names are those of services and methods, which the server looks up among those linked
 //! into its program. What comes from a peer is checked: lengths against limits before memory is taken, how deep values nest (256 levels at
 //! most), every message for what it is.
+//!
+//! # In async programs
+//!
+//! A call blocks its thread: for a round trip, or as long as it takes what it waits for. There is no other form, since each call that waits
+//! has a connection and a thread of the server anyhow, and one that were dropped half way would leave its connection of no use. In an async
+//! job it belongs on a thread that may block, as every blocking call does: `spawn_blocking` of tokio, `unblock` of the crate `blocking`, or
+//! a job that is a plain `fn`. Many calls in one go, below, are the way to many answers at once. What is to be awaited goes through a
+//! [channel](crate::pipe), whose ends have async forms.
+//!
+//! ```
+//! use executor_ipc::manager::{Manager, ManagerError, Queue};
+//!
+//! async fn next(tasks: &Queue<u64>) -> Result<u64, ManagerError> {
+//!     let tasks = tasks.clone();
+//!     tokio::task::spawn_blocking(move || tasks.get()).await.expect("a get does not panic")
+//! }
+//!
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+//! # runtime.block_on(async {
+//! let manager = Manager::new()?;
+//! let tasks = manager.queue()?;
+//! // Each waits on a thread of its own, and the runtime goes on.
+//! let (one, other, put) = futures::join!(next(&tasks), next(&tasks), async { tasks.put_many(&[3, 4]) });
+//! put?;
+//! assert_eq!(one? + other?, 7);
+//! # Ok::<(), ManagerError>(())
+//! # })?;
+//! # Ok::<(), ManagerError>(())
+//! ```
 //!
 //! # What it costs
 //!
@@ -131,5 +181,5 @@ pub mod __private {
     pub use serde;
 
     pub use super::client::Handle;
-    pub use super::service::{Answer, Arguments, Failure, Service, ServiceEntry, call_method, make_object};
+    pub use super::service::{Answer, Call, Failure, Service, ServiceEntry, call_method, make_object};
 }

@@ -1,17 +1,20 @@
 //! [`Service`]: types of the user's whose objects a server keeps.
 
 use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::access::{Manager, Proxy};
 use super::client::Handle;
+use super::depth::{self, DEPTH_MAX, DepthError};
 use super::desk::{DeskCall, Make};
 use super::error::ManagerError;
-use super::nested;
-use super::server::{Object, Visit, decode_arguments};
-use super::wire::Fault;
+use super::nested::{self, Arrived, Leaving};
+use super::server::{Hall, Object, Value, Visit};
+use super::wire::{Fault, WireValue};
 
 /// Lets a manager keep objects of a type of your own, which clients call through a typed proxy.
 ///
@@ -25,9 +28,10 @@ use super::wire::Fault;
 ///
 /// The proxy is as visible as the first constructor.
 ///
-/// Arguments and what is returned are serde in both directions. An argument may be a reference, `&str`, `&[T]` or `&T`. The type is
-/// `Send + Sync`, because several clients call it at once: what changes is behind a lock or atomic. A panic is an error for its caller, and
-/// the object stays as it leaves it. A method runs in the server, on the thread of the connection, and may wait; it goes on if its client dies.
+/// Arguments and what is returned are serde in both directions, and may have proxies of the same manager in them; see below. An argument may
+/// be a reference, `&str`, `&[T]` or `&T`. The type is `Send + Sync`, because several clients call it at once: what changes is behind a lock
+/// or atomic. A panic is an error for its caller, and the object stays as it leaves it. A method runs in the server, on the thread of the
+/// connection, and may wait; it goes on if its client dies.
 ///
 /// The server makes objects of every service that is linked into its program, for every client.
 ///
@@ -69,6 +73,49 @@ use super::wire::Fault;
 /// assert_eq!(account.withdraw(90)?, Err(20));
 /// # Ok::<(), executor_ipc::manager::ManagerError>(())
 /// ```
+///
+/// # Proxies as arguments
+///
+/// A method can take proxies of the objects of its manager, keep them, call them, and return them, and so can a constructor: the object
+/// lives as long as one of its proxies, wherever that is. With the manager itself as an argument a service makes objects of its own. None of
+/// them keeps the server: it ends with the last handle that anybody else has, and a call from inside is [`ManagerError::Disconnected`] then.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use std::sync::Mutex;
+/// use executor_ipc::manager::{List, Manager, service};
+///
+/// struct Rooms {
+///     manager: Manager,
+///     rooms: Mutex<BTreeMap<String, List<String>>>,
+/// }
+///
+/// #[service]
+/// impl Rooms {
+///     pub fn new(manager: Manager) -> Self {
+///         Rooms { manager, rooms: Mutex::default() }
+///     }
+///
+///     /// The lines of a room, which is made when somebody asks for it first.
+///     pub fn room(&self, name: String) -> Result<List<String>, String> {
+///         let mut rooms = self.rooms.lock().unwrap();
+///         if !rooms.contains_key(&name) {
+///             let lines = self.manager.list().map_err(|error| error.to_string())?;
+///             rooms.insert(name.clone(), lines);
+///         }
+///         Ok(rooms[&name].clone())
+///     }
+/// }
+///
+/// let manager = Manager::new()?;
+/// let rooms = RoomsProxy::new(&manager, manager.clone())?;
+/// rooms.room("kitchen".into())?.unwrap().push(&"hello".into())?;
+/// assert_eq!(rooms.room("kitchen".into())?.unwrap().to_vec()?, ["hello"]);
+/// # Ok::<(), executor_ipc::manager::ManagerError>(())
+/// ```
+///
+/// A call from inside goes over a connection too, for which `connections_max` must have room: a service that calls itself without end
+/// comes to an error there.
 ///
 /// # What does not compile
 ///
@@ -115,48 +162,68 @@ pub trait Service: Send + Sync + Sized + 'static {
     /// # Errors
     ///
     /// Why nothing was called.
-    fn make(constructor: &str, arguments: Arguments<'_>) -> Result<Self, Failure>;
+    fn make(constructor: &str, call: Call<'_>) -> Result<Self, Failure>;
 
     /// Calls a method by its name.
     ///
     /// # Errors
     ///
     /// Why nothing was called.
-    fn call(&self, method: &str, arguments: Arguments<'_>) -> Result<Answer, Failure>;
+    fn call(&self, method: &str, call: Call<'_>) -> Result<Answer, Failure>;
 }
 
-/// The arguments of a call.
+/// A call of a constructor or method, in the server.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Arguments<'a>(&'a [u8]);
+pub struct Call<'a> {
+    hall: &'a Arc<Hall>,
+    arguments: &'a WireValue<'a>,
+}
 
-impl Arguments<'_> {
-    /// All of them, as a tuple.
+impl<'a> Call<'a> {
+    pub(crate) fn new(hall: &'a Arc<Hall>, arguments: &'a WireValue<'a>) -> Self {
+        Call { hall, arguments }
+    }
+
+    /// All of its arguments, as a tuple.
     ///
     /// # Errors
     ///
     /// What the decoder said.
-    pub fn decode<T: DeserializeOwned>(self) -> Result<T, Failure> {
-        decode_arguments(self.0).map_err(Failure)
+    pub fn arguments<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        let WireValue { references, bytes } = self.arguments;
+        let link = &self.hall.inside;
+        let handle = |&object| Ok((object, Handle::inside(link, self.hall.refer(object)?)));
+        let handles = references.iter().map(handle).collect::<Result<_, _>>().map_err(Failure)?;
+        let arrived = Rc::new(Arrived { link: Arc::clone(link), handles });
+        let cause = match nested::decode(&arrived, || depth::take_from_bytes(bytes)) {
+            Ok((arguments, [])) => return Ok(arguments),
+            Ok((_, rest)) => format!("{} bytes are left over", rest.len()),
+            Err(DepthError::Postcard(error)) => error.to_string(),
+            Err(DepthError::TooDeep) => format!("they nest deeper than {DEPTH_MAX} levels"),
+        };
+        Err(Failure(Fault::Arguments { cause }))
+    }
+
+    /// What the method returned, encoded.
+    ///
+    /// # Errors
+    ///
+    /// What the encoder said.
+    pub fn answer<T: Serialize>(&self, returned: &T) -> Result<Answer, Failure> {
+        let encoded = Leaving::new(&self.hall.inside, "what the method returned", returned);
+        let leaving = encoded.map_err(|error| Failure(Fault::Answer { cause: error.to_string() }))?;
+        let (bytes, references) = leaving.into_parts();
+        // While what was returned still has its proxies, so that nothing goes in between.
+        let references = references.into_iter().map(|object| self.hall.refer(object)).collect::<Result<_, _>>();
+        Ok(Answer(Value { bytes: bytes.into(), references: references.map_err(Failure)? }))
     }
 }
 
 /// What a method returned, encoded.
 #[doc(hidden)]
 #[derive(Debug)]
-pub struct Answer(Vec<u8>);
-
-impl Answer {
-    /// Of what the method returned.
-    ///
-    /// # Errors
-    ///
-    /// What the encoder said.
-    pub fn encode<T: Serialize>(returned: &T) -> Result<Self, Failure> {
-        let encoded = postcard::to_stdvec(returned);
-        encoded.map(Answer).map_err(|error| Failure(Fault::Answer { cause: error.to_string() }))
-    }
-}
+pub struct Answer(Value);
 
 /// Why nothing was called.
 #[doc(hidden)]
@@ -179,7 +246,7 @@ pub struct ServiceEntry {
 }
 
 /// Calls a constructor by its name.
-type MakeFn = fn(&str, &[u8]) -> Result<Box<dyn Object>, Fault>;
+type MakeFn = fn(&str, Call<'_>) -> Result<Box<dyn Object>, Fault>;
 
 impl ServiceEntry {
     /// The entry of `S`.
@@ -197,16 +264,16 @@ impl fmt::Debug for ServiceEntry {
 
 inventory::collect!(ServiceEntry);
 
-fn make_of<S: Service>(constructor: &str, arguments: &[u8]) -> Result<Box<dyn Object>, Fault> {
-    let service = S::make(constructor, Arguments(arguments)).map_err(|Failure(fault)| fault)?;
+fn make_of<S: Service>(constructor: &str, call: Call<'_>) -> Result<Box<dyn Object>, Fault> {
+    let service = S::make(constructor, call).map_err(|Failure(fault)| fault)?;
     Ok(Box::new(Hosted(service)))
 }
 
 /// Makes an object of the service of this name.
-pub(crate) fn make(name: &str, constructor: &str, arguments: &[u8]) -> Result<Box<dyn Object>, Fault> {
+pub(crate) fn make(name: &str, constructor: &str, call: Call<'_>) -> Result<Box<dyn Object>, Fault> {
     let mut entries = inventory::iter::<ServiceEntry>().filter(|entry| entry.name == name);
     match (entries.next(), entries.next()) {
-        (Some(entry), None) => (entry.make)(constructor, arguments),
+        (Some(entry), None) => (entry.make)(constructor, call),
         // With two of one name, nobody knows which is meant.
         _ => Err(Fault::UnknownService { service: name.to_owned() }),
     }
@@ -227,10 +294,10 @@ impl<S: Service> Object for Hosted<S> {
     }
 
     fn call(&self, arguments: &[u8], visit: &mut Visit<'_>) -> Result<(), Fault> {
-        let (method, arguments): (&str, &serde_bytes::Bytes) = Visit::read(arguments)?;
-        let Answer(answer) = self.0.call(method, Arguments(arguments)).map_err(|Failure(fault)| fault)?;
-        visit.answer_encoded(&answer);
-        Ok(())
+        let (method, arguments): (&str, WireValue<'_>) = Visit::read(arguments)?;
+        let call = Call::new(visit.hall(), &arguments);
+        let Answer(answer) = self.0.call(method, call).map_err(|Failure(fault)| fault)?;
+        visit.answer_encoded(&answer)
     }
 }
 
@@ -246,9 +313,10 @@ pub fn make_object<P: Proxy>(
     constructor: &str,
     arguments: &impl Serialize,
 ) -> Result<P, ManagerError> {
-    let arguments = encode(arguments)?;
-    let make = Make::Service { service, constructor, arguments: serde_bytes::Bytes::new(&arguments) };
-    manager.desk().call_for_object(&DeskCall::Make(make)).map(P::from_handle)
+    let arguments = Leaving::new(manager.desk().link()?, "the arguments of a constructor", arguments)?;
+    let make = Make::Service { service, constructor, arguments: arguments.wire() };
+    let made = manager.desk().call_for_object(&DeskCall::Make(make));
+    made.map(P::from_handle).map_err(|error| error.of_method(service, constructor))
 }
 
 /// Calls a method, for the proxy that the macro writes.
@@ -257,15 +325,13 @@ pub fn make_object<P: Proxy>(
 ///
 /// Those of every call, and those of a method.
 #[doc(hidden)]
-pub fn call_method<T: DeserializeOwned>(
-    handle: &Handle,
+pub fn call_method<P: Proxy, T: DeserializeOwned>(
+    proxy: &P,
     method: &str,
     arguments: &impl Serialize,
 ) -> Result<T, ManagerError> {
-    let arguments = encode(arguments)?;
-    handle.call(&(method, serde_bytes::Bytes::new(&arguments)), |reply| reply.returned())
-}
-
-fn encode(arguments: &impl Serialize) -> Result<Vec<u8>, ManagerError> {
-    nested::encode_plain("the arguments of a method", arguments)
+    let handle = proxy.handle();
+    let arguments = Leaving::new(handle.link()?, "the arguments of a method", arguments)?;
+    let called = handle.call(&(method, arguments.wire()), |reply| reply.returned());
+    called.map_err(|error| error.of_method(P::KIND, method))
 }

@@ -110,6 +110,59 @@ fn a_call_that_nobody_knows_is_answered() {
     assert_eq!(manager.stats().unwrap().refused, 0);
 }
 
+/// One that has the key, and then says nothing, or half of what a client says first, has as little time for that.
+#[test]
+fn a_client_that_does_not_greet_runs_out_of_time() {
+    let manager = Manager::builder().handshake_timeout(Duration::from_millis(100)).start().unwrap();
+    let key = AuthKey::random();
+    let address = manager.listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &key).unwrap();
+    assert_eq!(manager.stats().unwrap().clients, 1);
+    for (count, said) in (1..).zip([&[][..], &[20, 0, 0, 0, 0, 0, 0, 0, 1]]) {
+        // On a machine that is stopped meanwhile, the limit is over before the key is proved; that counts as one too.
+        let stream = auth::connect(&address, &key, Instant::now() + Duration::from_secs(60)).ok();
+        if let Some(stream) = &stream {
+            // It may be over by now, too.
+            let _ = stream.send_all(said);
+        }
+        assert!(refusal(&manager, count).contains("said nothing for too long"));
+        if let Some(stream) = stream {
+            assert_eq!(receive(&stream, &mut Incoming::new(1 << 20)), None);
+        }
+    }
+}
+
+/// A client that is killed in the middle of a frame, wherever that is, is a client that has left: what it held is handed over, and
+/// what it did not finish was not said.
+#[test]
+fn a_client_that_ends_in_the_middle_of_a_frame_has_left() {
+    let (manager, address, key) = listening();
+    let (counter, lock) = (manager.counter(7).unwrap(), manager.lock().unwrap());
+    let call = |object: u64, arguments: &[u8]| {
+        let mut buffer = Vec::new();
+        let begin = begin_frame(&mut buffer, CALL);
+        buffer.extend_from_slice(&object.to_le_bytes());
+        buffer.extend_from_slice(arguments);
+        end_frame(&mut buffer, begin);
+        buffer
+    };
+    // Without a limit.
+    let acquire = call(lock.handle().object(), &postcard::to_stdvec(&(0_u8, None::<Duration>)).unwrap());
+    let half = call(counter.handle().object(), &[0; 60_000]);
+    for length in [1, 7, 8, 9, 16, 17, 100, 30_000, half.len() - 1] {
+        let (stream, mut incoming) = (connect(&address, &key), Incoming::new(1 << 20));
+        assert!(matches!(greet(&stream, &mut incoming, &NEW), Welcome::Joined { .. }));
+        stream.send_all(&acquire).unwrap();
+        let answer = receive(&stream, &mut incoming).unwrap();
+        assert!(matches!(read_answer(&answer), Some(Answered::Done { .. })), "{answer:?}");
+        assert!(lock.is_locked().unwrap());
+        stream.send_all(&half[..length]).unwrap();
+        drop(stream);
+        assert!(lock.lock().unwrap().owner_died(), "{length}");
+        assert!(!lock.lock().unwrap().owner_died(), "{length}");
+    }
+    assert_eq!((counter.get().unwrap(), manager.stats().unwrap().refused), (7, 0));
+}
+
 #[test]
 fn a_session_is_joined_by_its_token_only() {
     let (manager, address, key) = listening();

@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 
-use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{GetError, PutError};
+use crate::encode::encode_behind;
 
 /// Longer buffers are not kept by a thread: 1 MiB.
 const KEPT_BYTES_MAX: usize = 1 << 20;
@@ -37,7 +37,7 @@ pub(super) fn with_buffer<R>(use_it: impl FnOnce(&mut Vec<u8>) -> R) -> R {
 /// If it cannot be encoded.
 #[inline]
 pub(super) fn encode<T: Serialize>(item: &T, buffer: &mut Vec<u8>) -> Result<(), PutError> {
-    postcard::serialize_with_flavor(item, Encoder(buffer)).map_err(|error| match error {
+    encode_behind(buffer, item).map_err(|error| match error {
         // The encoder does not keep what a value says of itself.
         postcard::Error::SerdeSerCustom => PutError::encode::<T>(
             "a part of it cannot be written into bytes; what goes by descriptors, such as a lock, a queue or an end of a channel, is no item of a queue: send it over a channel of this crate",
@@ -57,28 +57,5 @@ pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, GetError> {
         Ok((item, [])) => Ok(item),
         Ok((_, rest)) => Err(GetError::decode::<T>(format!("{} bytes are left over behind it", rest.len()))),
         Err(error) => Err(GetError::decode::<T>(error)),
-    }
-}
-
-/// Where postcard writes an item to.
-struct Encoder<'a>(&'a mut Vec<u8>);
-
-impl Flavor for Encoder<'_> {
-    type Output = ();
-
-    #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    #[inline]
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
     }
 }

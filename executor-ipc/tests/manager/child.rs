@@ -1,23 +1,12 @@
 //! Processes of this program, and what they are told to do.
 
-use std::env;
-use std::io::{IoSlice, IoSliceMut};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use executor_ipc::attach::{Attachments, collect, supply};
 use executor_ipc::manager::{Address, AuthKey, Barrier, Dict, List, Manager, ManagerError, Queue, Server};
-use nix::sys::socket::{
-    AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, recvmsg, sendmsg,
-    socketpair,
-};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::board::BoardProxy;
-use crate::storm;
+use crate::{peer, rooms, storm};
 
 /// Where the server of a test is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,12 +59,18 @@ pub(crate) enum Order {
     Use(Manager, Toolkit),
     /// `"got it"`, and keeps it.
     Keep(Dict<String, List<u32>>),
+    /// `"done"` when it has put a 1 into it.
+    Put(Queue<u64>),
     /// What is in what is kept.
     Look,
     /// Connects, and multiplies each task by itself until there are none.
     Work { address: Address, key: Vec<u8> },
     /// A proxy that came from another machine: the number of its items, before it is connected and after.
     Elsewhere { queue: Queue<u64>, address: Address, key: Vec<u8> },
+    /// `"done"`, or what went wrong.
+    Visit { manager: Manager, name: String },
+    /// The same, of a manager that listens.
+    VisitAt { address: Address, key: Vec<u8>, name: String },
     /// Says `"begun"` when it is at it, and then waits for what never comes.
     Wait(What),
     /// Says `"begun"` when it holds it, and holds it until it is killed.
@@ -110,95 +105,53 @@ pub(crate) struct Toolkit {
     pub(crate) board: BoardProxy,
 }
 
-pub(crate) fn is_child() -> bool {
-    env::var_os("EXECUTOR_IPC_TEST_CHILD").is_some()
-}
+/// A process with this program, which answers in words.
+pub(crate) type Peer = peer::Peer<Order>;
 
-/// A process with this program, and a socket to it.
-pub(crate) struct Peer {
-    child: Child,
-    socket: OwnedFd,
-}
-
-impl Peer {
-    pub(crate) fn start() -> Peer {
-        let (socket, theirs) =
-            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
-        let mut command = Command::new(env::current_exe().unwrap());
-        let child = command.env("EXECUTOR_IPC_TEST_CHILD", "1").stdin(Stdio::from(theirs)).spawn().unwrap();
-        Peer { child, socket }
-    }
-
-    pub(crate) fn tell(&self, order: &Order) {
-        send(&self.socket, order);
-    }
-
-    pub(crate) fn hear(&self) -> String {
-        receive(&self.socket).unwrap()
-    }
-
-    pub(crate) fn ask(&self, order: &Order) -> String {
-        self.tell(order);
-        self.hear()
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        assert_eq!(self.child.wait().unwrap().signal(), Some(9));
-    }
-
-    /// Lets it end by itself.
-    pub(crate) fn end(mut self) {
-        drop(self.socket);
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-/// The child.
-pub(crate) fn run() {
-    let socket = std::io::stdin();
+/// The child, if this process is one.
+pub(crate) fn serve() -> bool {
     let mut kept = None;
-    while let Some(order) = receive::<Order>(&socket) {
+    peer::serve(|asker, order| {
         let said = match order {
             Order::Serve(server) => return server.run(),
             Order::Keep(dict) => {
                 kept = Some(dict);
                 "got it".to_owned()
             }
-            Order::Look => format!("{:?}", kept.as_ref().unwrap().get("one").unwrap().unwrap().to_vec().unwrap()),
-            Order::Use(manager, tools) => match use_all(&manager, &tools) {
-                Ok(()) => "done".to_owned(),
-                Err(error) => format!("{error:?}"),
-            },
-            Order::Work { address, key } => match work(address, key) {
-                Ok(()) => "done".to_owned(),
-                Err(error) => format!("{error:?}"),
-            },
+            Order::Look => look(kept.as_ref().unwrap()),
+            Order::Use(manager, tools) => in_words(use_all(&manager, &tools), "done"),
+            Order::Work { address, key } => in_words(work(address, key), "done"),
+            Order::Put(queue) => in_words(queue.put(&1), "done"),
+            Order::Visit { manager, name } => in_words(rooms::visit(&manager, &name), "done"),
+            Order::VisitAt { address, key, name } => in_words(rooms::visit_at(address, key, &name), "done"),
             Order::Elsewhere { queue, address, key } => {
                 let before = queue.len().unwrap_err().to_string();
                 let _manager = Manager::connect(address, &AuthKey::new(key).unwrap()).unwrap();
                 format!("{before}; {}", queue.len().unwrap())
             }
             Order::Wait(what) => {
-                send(&socket, &"begun".to_owned());
-                wait(&what).unwrap();
-                "it came".to_owned()
+                asker.tell(&"begun");
+                in_words(wait(&what), "it came")
             }
             Order::Hold(what) => {
                 let held = hold(&what);
-                send(&socket, &"begun".to_owned());
+                asker.tell(&"begun");
                 std::thread::park();
                 drop(held);
                 "released".to_owned()
             }
-            Order::Storm(field) => storm::rage(&field, || send(&socket, &"begun".to_owned())),
+            Order::Storm(field) => storm::rage(&field, || asker.tell(&"begun")),
         };
-        send(&socket, &said);
-    }
+        asker.tell(&said);
+    })
+}
+
+fn in_words(done: Result<(), ManagerError>, words: &str) -> String {
+    done.map_or_else(|error| format!("{error:?}"), |()| words.to_owned())
+}
+
+fn look(kept: &Dict<String, List<u32>>) -> String {
+    format!("{:?}", kept.get("one").unwrap().unwrap().to_vec().unwrap())
 }
 
 fn wait(what: &What) -> Result<(), ManagerError> {
@@ -265,33 +218,4 @@ fn work(address: Address, key: Vec<u8>) -> Result<(), ManagerError> {
         }
         tasks.task_done()?;
     }
-}
-
-fn send(socket: &impl AsRawFd, message: &impl Serialize) {
-    let (bytes, attachments) = collect(|| postcard::to_stdvec(message).unwrap());
-    assert!(bytes.len() < 4096, "a message has {} bytes", bytes.len());
-    let numbers: Vec<RawFd> = attachments.iter().map(|descriptor| descriptor.as_raw_fd()).collect();
-    let rights = [ControlMessage::ScmRights(&numbers)];
-    let control = if numbers.is_empty() { &[][..] } else { &rights[..] };
-    sendmsg::<UnixAddr>(socket.as_raw_fd(), &[IoSlice::new(&bytes)], control, MsgFlags::MSG_NOSIGNAL, None).unwrap();
-}
-
-/// `None` at the end.
-fn receive<T: DeserializeOwned>(socket: &impl AsRawFd) -> Option<T> {
-    let mut bytes = [0; 4096];
-    let mut control = nix::cmsg_space!([RawFd; 64]);
-    let (length, attachments) = {
-        let mut slices = [IoSliceMut::new(&mut bytes)];
-        let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-        let message = recvmsg::<UnixAddr>(socket.as_raw_fd(), &mut slices, Some(&mut control), flags).ok()?;
-        let rights = message.cmsgs().unwrap().filter_map(|part| match part {
-            ControlMessageOwned::ScmRights(numbers) => Some(numbers),
-            _ => None,
-        });
-        #[expect(unsafe_code, reason = "descriptors that arrive are numbers until somebody owns them")]
-        // SAFETY: the system has just made this descriptor for us with the message, and nobody else knows it.
-        let own = |number| unsafe { OwnedFd::from_raw_fd(number) };
-        (message.bytes, rights.flatten().map(own).collect::<Attachments>())
-    };
-    (length > 0).then(|| supply(attachments, || postcard::from_bytes(&bytes[..length])).unwrap())
 }

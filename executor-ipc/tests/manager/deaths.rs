@@ -17,6 +17,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("tasks_of_the_dead_are_told", tasks_of_the_dead_are_told),
     ("references_go_with_a_client", references_go_with_a_client),
     ("without_a_server_every_call_is_an_error", without_a_server_every_call_is_an_error),
+    ("a_server_killed_under_many_calls_at_once_is_an_error", a_server_killed_under_many_calls_at_once_is_an_error),
     ("a_forked_process_is_told_that_it_has_no_connection", a_forked_process_is_told_that_it_has_no_connection),
     ("a_server_ends_with_its_last_handle", a_server_ends_with_its_last_handle),
 ];
@@ -25,7 +26,7 @@ pub(crate) const TESTS: &[Test] = &[
 fn waiting(manager: &executor_ipc::manager::Manager, what: What) -> Peer {
     let before = manager.stats().unwrap().clients;
     let peer = Peer::start();
-    assert_eq!(peer.ask(&Order::Wait(what)), "begun");
+    assert_eq!(peer.ask::<String>(&Order::Wait(what)), "begun");
     eventually("it waits", || manager.stats().unwrap().clients > before);
     peer
 }
@@ -55,7 +56,7 @@ fn a_client_killed_in_the_line_is_passed_over(host: Host) {
     eventually("they are gone", || hosted.manager.stats().unwrap().clients == 2);
     assert!(lock.is_locked().unwrap());
     drop(guard);
-    assert_eq!(second.hear(), "it came");
+    assert_eq!(second.hear::<String>(), "it came");
     // Nobody died while it had the lock.
     assert!(!lock.lock().unwrap().owner_died());
     second.end();
@@ -68,7 +69,7 @@ fn a_lock_whose_owner_died_is_released(host: Host) {
     let (lock, condition) = (hosted.manager.lock().unwrap(), hosted.manager.condition().unwrap());
     for _ in 0..5 {
         let peer = Peer::start();
-        assert_eq!(peer.ask(&Order::Hold(What::Lock(lock.clone()))), "begun");
+        assert_eq!(peer.ask::<String>(&Order::Hold(What::Lock(lock.clone()))), "begun");
         thread::scope(|scope| {
             let waits = scope.spawn(|| lock.lock().unwrap().owner_died());
             assert!(lock.try_lock().unwrap().is_none());
@@ -77,7 +78,7 @@ fn a_lock_whose_owner_died_is_released(host: Host) {
         });
         assert!(!lock.lock().unwrap().owner_died(), "and nobody after it");
         let peer = Peer::start();
-        assert_eq!(peer.ask(&Order::Hold(What::Condition(condition.clone()))), "begun");
+        assert_eq!(peer.ask::<String>(&Order::Hold(What::Condition(condition.clone()))), "begun");
         peer.kill();
         assert!(condition.lock().unwrap().owner_died());
     }
@@ -91,7 +92,7 @@ fn permits_go_back(host: Host) {
     for _ in 0..5 {
         let peers = [(); 2].map(|()| Peer::start());
         for peer in &peers {
-            assert_eq!(peer.ask(&Order::Hold(What::Permit(semaphore.clone()))), "begun");
+            assert_eq!(peer.ask::<String>(&Order::Hold(What::Permit(semaphore.clone()))), "begun");
         }
         assert!(semaphore.try_acquire().unwrap().is_none());
         peers.into_iter().for_each(Peer::kill);
@@ -125,7 +126,7 @@ fn a_notification_is_not_lost_on_the_dead(host: Host) {
     dead.kill();
     eventually("it is gone", || hosted.manager.stats().unwrap().clients == 2);
     eventually("the other one waits", || condition.notify_one().unwrap());
-    assert_eq!(alive.hear(), "it came");
+    assert_eq!(alive.hear::<String>(), "it came");
     alive.end();
     drop(condition);
     hosted.end();
@@ -137,7 +138,7 @@ fn tasks_of_the_dead_are_told(host: Host) {
     let queue: Queue<u64> = hosted.manager.queue().unwrap();
     queue.put_many(&[1, 2, 3]).unwrap();
     let peer = Peer::start();
-    assert_eq!(peer.ask(&Order::Hold(What::Queue(queue.clone()))), "begun");
+    assert_eq!(peer.ask::<String>(&Order::Hold(What::Queue(queue.clone()))), "begun");
     assert_eq!(queue.get_many(5).unwrap(), [2, 3]);
     queue.task_done().unwrap();
     queue.task_done().unwrap();
@@ -159,8 +160,8 @@ fn references_go_with_a_client(host: Host) {
         let inner: List<u32> = hosted.manager.list().unwrap();
         outer.insert("one", &inner).unwrap();
         let peer = Peer::start();
-        assert_eq!(peer.ask(&Order::Keep(outer.clone())), "got it");
-        assert_eq!(peer.ask(&Order::Look), "[]");
+        assert_eq!(peer.ask::<String>(&Order::Keep(outer.clone())), "got it");
+        assert_eq!(peer.ask::<String>(&Order::Look), "[]");
         drop((inner, outer.remove("one").unwrap()));
         peer.kill();
         eventually("it is gone", || hosted.manager.stats().unwrap().objects == 1);
@@ -199,6 +200,31 @@ fn without_a_server_every_call_is_an_error(host: Host) {
     drop((guard, queue, lock, counter, hosted.manager));
 }
 
+/// With many calls on their way, some of which it has answered.
+fn a_server_killed_under_many_calls_at_once_is_an_error(host: Host) {
+    if host == Host::Thread {
+        return;
+    }
+    for round in 0..10_usize {
+        let mut hosted = host.start();
+        let list: List<Vec<u8>> = hosted.manager.list().unwrap();
+        list.push(&vec![7; 10_000]).unwrap();
+        let mut process = hosted.process.take();
+        // Calls without end, until the server has none more to answer.
+        let indices = (0..).inspect(|&n: &usize| {
+            if n == 500 * round
+                && let Some(process) = process.take()
+            {
+                process.kill();
+            }
+        });
+        let error = list.get_many(indices.map(|n| n % 2)).map(drop).unwrap_err();
+        assert!(matches!(error, ManagerError::Disconnected { .. }), "{error:?}");
+        let error = list.extend(&vec![vec![7; 10_000]; 100]).unwrap_err();
+        assert!(matches!(error, ManagerError::Disconnected { .. }), "{error:?}");
+    }
+}
+
 /// Two processes cannot speak over one connection.
 fn a_forked_process_is_told_that_it_has_no_connection(host: Host) {
     let hosted = host.start();
@@ -232,9 +258,9 @@ fn a_server_ends_with_its_last_handle(host: Host) {
     let outer = hosted.manager.dict().unwrap();
     outer.insert("one", &hosted.manager.list().unwrap()).unwrap();
     let peer = Peer::start();
-    assert_eq!(peer.ask(&Order::Keep(outer)), "got it");
+    assert_eq!(peer.ask::<String>(&Order::Keep(outer)), "got it");
     drop(hosted.manager);
-    assert_eq!(peer.ask(&Order::Look), "[]");
+    assert_eq!(peer.ask::<String>(&Order::Look), "[]");
     peer.end();
     if let Some(process) = hosted.process {
         process.end();

@@ -7,8 +7,11 @@ mod board;
 mod child;
 mod deaths;
 mod laws;
+#[path = "../peer/mod.rs"]
+mod peer;
 mod peers;
 mod remote;
+mod rooms;
 mod services;
 mod storm;
 
@@ -23,11 +26,11 @@ use child::Host;
 type Test = (&'static str, fn(Host));
 
 fn main() {
-    if child::is_child() {
-        return child::run();
+    if child::serve() {
+        return;
     }
     let filter = env::args().nth(1).filter(|filter| !filter.starts_with('-')).unwrap_or_default();
-    let tests = [laws::TESTS, services::TESTS, deaths::TESTS, remote::TESTS, peers::TESTS, storm::TESTS];
+    let tests = [laws::TESTS, services::TESTS, rooms::TESTS, deaths::TESTS, remote::TESTS, peers::TESTS, storm::TESTS];
     for &(name, test) in tests.into_iter().flatten() {
         for host in [Host::Thread, Host::Process] {
             let name = format!("{name}::{host:?}");
@@ -75,7 +78,7 @@ impl Watched {
     fn begin(name: &str) -> Watched {
         let (over, waits) = mpsc::channel::<()>();
         let name = name.to_owned();
-        let limit = Duration::from_secs(if storm::is_long() { 3600 } else { 120 }) * scale();
+        let limit = Duration::from_secs(if peer::is_long() { 3600 } else { 120 }) * scale();
         let dog = thread::spawn(move || {
             if waits.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
                 println!("the test {name} hangs");

@@ -15,6 +15,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("half_a_handshake_is_nobody", half_a_handshake_is_nobody),
     ("a_slow_peer_runs_out_of_time", a_slow_peer_runs_out_of_time),
     ("too_many_peers_are_turned_away", too_many_peers_are_turned_away),
+    ("those_who_prove_nothing_take_few_places", those_who_prove_nothing_take_few_places),
     ("what_is_no_server_is_an_error", what_is_no_server_is_an_error),
     ("a_server_without_the_key_is_seen", a_server_without_the_key_is_seen),
 ];
@@ -106,6 +107,29 @@ fn too_many_peers_are_turned_away(host: Host) {
     eventually("there is room", || hosted.manager.stats().unwrap().connections == 1);
     assert_eq!(Manager::connect(at, &key()).unwrap().stats().unwrap().clients, 2);
     lives_on(&hosted);
+    hosted.end();
+}
+
+/// However many connections there may be, no more than 64 peers can be at the handshake at once, and clients of this machine come in beside
+/// them.
+fn those_who_prove_nothing_take_few_places(host: Host) {
+    let hosted = host.start_with(Manager::builder().handshake_timeout(Duration::from_secs(100)));
+    let at = listening(&hosted);
+    assert_eq!(hosted.manager.stats().unwrap().connections, 1);
+    let silent = [(); 64].map(|()| TcpStream::connect(at).unwrap());
+    eventually("they have come", || hosted.manager.stats().unwrap().connections == 65);
+    let error = Manager::connect(at, &key()).unwrap_err();
+    assert!(matches!(&error, ManagerError::Refused { address: Some(_), .. }), "{error:?}");
+    let queue = hosted.manager.queue().unwrap();
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| queue.get().unwrap());
+        eventually("it waits", || hosted.manager.stats().unwrap().connections == 66);
+        queue.put(&1_u8).unwrap();
+        assert_eq!(waits.join().unwrap(), 1);
+    });
+    drop(silent);
+    eventually("there is room", || Manager::connect(at, &key()).is_ok());
+    drop(queue);
     hosted.end();
 }
 

@@ -17,6 +17,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_wrong_key_is_one_error_on_both_sides", a_wrong_key_is_one_error_on_both_sides),
     ("a_proxy_from_elsewhere_finds_its_connection", a_proxy_from_elsewhere_finds_its_connection),
     ("time_limits_of_the_handshake_end_with_it", time_limits_of_the_handshake_end_with_it),
+    ("errors_say_what_happened_and_where", errors_say_what_happened_and_where),
     ("remote_clients_do_not_keep_a_server", remote_clients_do_not_keep_a_server),
 ];
 
@@ -59,7 +60,7 @@ fn master_and_worker_by_address_and_key(host: Host) {
     tasks.join().unwrap();
     tasks.close().unwrap();
     for worker in workers {
-        assert_eq!(worker.hear(), "done");
+        assert_eq!(worker.hear::<String>(), "done");
         worker.end();
     }
     let mut squares = results.get_many(1000).unwrap();
@@ -107,10 +108,7 @@ fn two_cannot_listen_at_one_address(host: Host) {
     for at in [any_port(), path.clone().into()] {
         let at = hosted.manager.listen(at, &key()).unwrap();
         let error = hosted.manager.listen(at.clone(), &key()).unwrap_err();
-        assert!(
-            matches!(&error, ManagerError::Connect { address: Some(named), .. } if *named == at.to_string()),
-            "{error:?}"
-        );
+        assert!(matches!(&error, ManagerError::Listen { address, .. } if *address == at.to_string()), "{error:?}");
         // Those who leave before they are let in are in nobody's way.
         for _ in 0..20 {
             match &at {
@@ -160,8 +158,11 @@ fn a_proxy_from_elsewhere_finds_its_connection(host: Host) {
     far.push(&queue).unwrap();
     assert_eq!(holder.get(0).unwrap().unwrap().len().unwrap(), 3);
     let peer = Peer::start();
-    let said =
-        peer.ask(&Order::Elsewhere { queue: queue.clone(), address: at.clone(), key: key().as_bytes().to_vec() });
+    let said = peer.ask::<String>(&Order::Elsewhere {
+        queue: queue.clone(),
+        address: at.clone(),
+        key: key().as_bytes().to_vec(),
+    });
     let (error, len) = said.rsplit_once("; ").unwrap();
     assert!(error.contains("not connected") && error.contains(&at.to_string()), "{said}");
     assert_eq!(len, "3");
@@ -201,6 +202,43 @@ fn time_limits_of_the_handshake_end_with_it(host: Host) {
     });
     drop((queue, near, client));
     hosted.end();
+}
+
+/// One line for a user, and the cause behind it too.
+fn errors_say_what_happened_and_where(host: Host) {
+    let hosted = start(host);
+    let at = hosted.manager.listen(any_port(), &key()).unwrap();
+    let says = |error: ManagerError, words: &[&str]| {
+        let text = error.to_string();
+        assert!(words.iter().all(|word| text.contains(word)) && !text.contains('\n'), "{text}");
+        error
+    };
+    let has_cause = |error: ManagerError| {
+        let source = std::error::Error::source(&error).expect("it has a cause").to_string();
+        assert!(error.to_string().contains(&source), "{error}");
+    };
+    let address = at.to_string();
+    has_cause(says(hosted.manager.listen(at.clone(), &key()).unwrap_err(), &["listen at", &address, "in use"]));
+    let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let error = Manager::connect(nowhere, &key()).unwrap_err();
+    has_cause(says(error, &["no connection", &nowhere.to_string(), "refused", "is it started"]));
+    let client = Manager::connect(at.clone(), &key()).unwrap();
+    says(client.find::<Queue<u8>>("tasks").unwrap_err(), &["name `tasks`"]);
+    hosted.manager.publish("tasks", &hosted.manager.counter(0).unwrap()).unwrap();
+    says(client.find::<Queue<u8>>("tasks").unwrap_err(), &["`tasks`", "is a counter", "as a queue"]);
+    says(hosted.manager.publish("tasks", &hosted.manager.event().unwrap()).unwrap_err(), &["name `tasks`", "withdraw"]);
+    let keyed: executor_ipc::manager::Dict<Queue<u8>, u8> = client.dict().unwrap();
+    let error = keyed.get(&client.queue::<u8>().unwrap()).unwrap_err();
+    has_cause(says(error, &["a key cannot be encoded", "not of a key"]));
+    let numbers: executor_ipc::manager::Dict<u8, u64> = client.dict().unwrap();
+    client.publish("numbers", &numbers).unwrap();
+    numbers.insert(&1, &u64::MAX).unwrap();
+    let texts: executor_ipc::manager::Dict<u8, String> = client.find("numbers").unwrap();
+    has_cause(says(texts.get(&1).unwrap_err(), &["a value", "cannot be decoded", "same types"]));
+    hosted.end();
+    let gone = || client.stats().err();
+    eventually("it is gone", || matches!(gone(), Some(ManagerError::Disconnected { .. })));
+    has_cause(says(gone().unwrap(), &["gone", &address, "connect to it anew"]));
 }
 
 fn remote_clients_do_not_keep_a_server(host: Host) {

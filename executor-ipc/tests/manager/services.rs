@@ -1,7 +1,7 @@
 //! Types of the user's.
 
 use executor_ipc::manager::__private::call_method;
-use executor_ipc::manager::{Dict, ManagerError, Proxy};
+use executor_ipc::manager::{Dict, ManagerError};
 
 use crate::Test;
 use crate::board::BoardProxy;
@@ -30,7 +30,7 @@ fn typed_methods_and_typed_errors(host: Host) {
     assert_eq!(found.calls().unwrap(), 2);
     let error = hosted.manager.find::<Dict<u8, u8>>("board").unwrap_err();
     assert!(
-        matches!(&error, ManagerError::WrongKind { expected, found } if expected == "dict" && found.ends_with("Board"))
+        matches!(&error, ManagerError::WrongKind { expected, found, .. } if expected == "dict" && found.ends_with("Board"))
     );
     drop((board, named, found));
     hosted.end();
@@ -41,16 +41,16 @@ fn only_exposed_methods_are_callable(host: Host) {
     let hosted = host.start();
     let board = BoardProxy::new(&hosted.manager, 10).unwrap();
     for method in ["secret", "new", "drop", "", "Add"] {
-        let error = call_method::<()>(board.handle(), method, &()).unwrap_err();
+        let error = call_method::<_, ()>(&board, method, &()).unwrap_err();
         let ManagerError::UnknownMethod { service, method: named } = &error else { panic!("{error:?}") };
         assert!(service.ends_with("Board") && named == method, "{error}");
     }
     assert_eq!(board.calls().unwrap(), 0);
     // Arguments that are not those of the method.
-    let error = call_method::<()>(board.handle(), "add", &(1_u8,)).unwrap_err();
+    let error = call_method::<_, ()>(&board, "add", &(1_u8,)).unwrap_err();
     assert!(matches!(error, ManagerError::Arguments { .. }), "{error:?}");
-    let error = call_method::<()>(board.handle(), "calls", &(1_u8,)).unwrap_err();
-    assert!(matches!(&error, ManagerError::Arguments { cause } if cause.contains("left over")), "{error:?}");
+    let error = call_method::<_, ()>(&board, "calls", &(1_u8,)).unwrap_err();
+    assert!(matches!(&error, ManagerError::Arguments { cause, .. } if cause.contains("left over")), "{error:?}");
     drop(board);
     hosted.end();
 }
@@ -62,7 +62,7 @@ fn a_panic_is_an_error_and_no_more(host: Host) {
     for round in 0..50 {
         let error = board.panic(format!("round {round}")).unwrap_err();
         assert!(
-            matches!(&error, ManagerError::Panicked { message } if *message == format!("round {round}")),
+            matches!(&error, ManagerError::Panicked { message, .. } if *message == format!("round {round}")),
             "{error:?}"
         );
         assert!(matches!(board.panic_twice(), Err(ManagerError::Panicked { .. })));

@@ -4,12 +4,14 @@
 //! and waits in a line. `EXECUTOR_LONG_TESTS=1` kills ten thousand; `EXECUTOR_STORM_SEED` repeats a storm.
 
 use std::collections::VecDeque;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use executor_ipc::manager::{Counter, Dict, List, Lock, Manager, ManagerError, Queue, Semaphore};
 use serde::{Deserialize, Serialize};
 
 use crate::child::{Host, Order, Peer};
+use crate::peer::{Random, is_long};
+use crate::rooms::RoomsProxy;
 use crate::{Test, eventually};
 
 pub(crate) const TESTS: &[Test] =
@@ -31,16 +33,14 @@ pub(crate) struct Field {
     permits: Semaphore,
     /// How many have a permit at this moment; those who died are in it.
     shelf: Dict<u32, List<List<u8>>>,
+    /// A service, which takes and gives proxies.
+    rooms: RoomsProxy,
 }
 
 const PERMITS: u64 = 2;
 
 /// How many clients there are at once.
 const CLIENTS: usize = 3;
-
-pub(crate) fn is_long() -> bool {
-    std::env::var_os("EXECUTOR_LONG_TESTS").is_some_and(|value| value == "1")
-}
 
 /// In the child.
 pub(crate) fn rage(field: &Field, begun: impl FnOnce()) -> String {
@@ -79,6 +79,15 @@ fn round(field: &Field) -> Result<(), ManagerError> {
         field.shelf.insert(&std::process::id(), &outer)?;
     }
     field.shelf.remove(&std::process::id())?;
+    {
+        let (name, own) = (std::process::id().to_string(), field.manager.list()?);
+        field.rooms.adopt(name.clone(), own)?;
+        let own = field.rooms.room(&name)?.expect("nobody else has its name");
+        own.push(&name)?;
+        if item % 2 == 0 {
+            field.rooms.close(&name)?;
+        }
+    }
     match field.items.get_timeout(Duration::from_micros(item % 700)) {
         Ok(item) => field.items.put(&item)?,
         Err(ManagerError::Timeout | ManagerError::Empty) => {}
@@ -94,16 +103,7 @@ fn repair(field: &Field) -> Result<(), ManagerError> {
 
 fn clients_that_are_killed_leave_nothing_behind(host: Host) {
     let kills: u64 = if is_long() { 10_000 } else { 100 };
-    let clock = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos().into();
-    let seed: u64 = std::env::var("EXECUTOR_STORM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(clock);
-    let mut dice = seed | 1;
-    let mut roll = move |below: u64| {
-        // Xorshift, by Marsaglia.
-        dice ^= dice << 13;
-        dice ^= dice >> 7;
-        dice ^= dice << 17;
-        dice % below
-    };
+    let mut dice = Random::new("clients_that_are_killed_leave_nothing_behind");
     let hosted = host.start();
     let manager = hosted.manager.clone();
     let field = Field {
@@ -115,6 +115,7 @@ fn clients_that_are_killed_leave_nothing_behind(host: Host) {
         other: manager.counter(0).unwrap(),
         permits: manager.semaphore(PERMITS).unwrap(),
         shelf: manager.dict().unwrap(),
+        rooms: RoomsProxy::new(&manager, manager.clone()).unwrap(),
         manager,
     };
     let objects = field.manager.stats().unwrap().objects;
@@ -128,13 +129,13 @@ fn clients_that_are_killed_leave_nothing_behind(host: Host) {
         }
         // Few enough that clients wait for some, too.
         if field.items.len().unwrap() < 5 {
-            let items: Vec<u64> = (put..put + 1 + roll(40)).collect();
+            let items: Vec<u64> = (put..put + 1 + dice.below(40)).collect();
             put += items.len() as u64;
             field.items.put_many(&items).unwrap();
         }
         if let Some(oldest) = clients.pop_front() {
             // It has begun, unless there was nothing to take for it.
-            std::thread::sleep(Duration::from_micros(roll(6000)));
+            std::thread::sleep(Duration::from_micros(dice.below(6000)));
             oldest.kill();
             killed += 1;
         }
@@ -143,7 +144,7 @@ fn clients_that_are_killed_leave_nothing_behind(host: Host) {
         client.kill();
         killed += 1;
     });
-    let told = format!("seed {seed}, {host:?}: {killed} kills, {put} items");
+    let told = format!("{host:?}: {killed} kills, {put} items");
     eventually(&format!("{told}: no client is left"), || field.manager.stats().unwrap().clients == 1);
 
     // Nothing sticks.
@@ -170,8 +171,9 @@ fn clients_that_are_killed_leave_nothing_behind(host: Host) {
     // An item is put back only by clients that say so, and by those that never had it.
     assert!(taken > 0, "{told}");
 
-    // Nothing is left behind: what clients had on the shelf goes with it.
+    // Nothing is left behind: what clients had on the shelf goes with it, and so do their rooms.
     field.shelf.clear().unwrap();
+    field.rooms.forget_all().unwrap();
     eventually(&format!("{told}: no object is left"), || field.manager.stats().unwrap().objects == objects);
     drop(field);
     hosted.end();

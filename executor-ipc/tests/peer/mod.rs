@@ -95,7 +95,7 @@ impl Asker {
     }
 }
 
-fn send(socket: &impl AsRawFd, message: &impl Serialize) {
+pub(crate) fn send(socket: &impl AsRawFd, message: &impl Serialize) {
     let (bytes, attachments) = collect(|| postcard::to_stdvec(message).unwrap());
     assert!(bytes.len() < 4096, "a message has {} bytes", bytes.len());
     let numbers: Vec<RawFd> = attachments.iter().map(|descriptor| descriptor.as_raw_fd()).collect();
@@ -104,7 +104,8 @@ fn send(socket: &impl AsRawFd, message: &impl Serialize) {
     sendmsg::<UnixAddr>(socket.as_raw_fd(), &[IoSlice::new(&bytes)], control, MsgFlags::MSG_NOSIGNAL, None).unwrap();
 }
 
-fn receive<T: DeserializeOwned>(socket: &impl AsRawFd) -> Option<T> {
+/// `None` at the end.
+pub(crate) fn receive<T: DeserializeOwned>(socket: &impl AsRawFd) -> Option<T> {
     let mut bytes = [0; 4096];
     let mut control = nix::cmsg_space!([RawFd; 64]);
     let (length, attachments) = {
@@ -150,7 +151,7 @@ fn watched(name: &str, test: fn()) {
             let scale = number_of("EXECUTOR_TEST_SCALE").unwrap_or(1);
             let patience = Duration::from_secs(if is_long() { 1800 } else { 120 } * scale);
             if is_over.recv_timeout(patience) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-                eprintln!("test {name} hangs");
+                println!("test {name} hangs");
                 std::process::exit(1);
             }
         });

@@ -31,7 +31,7 @@ fn run(setup: &Setup, peer: &dyn Processes) -> Outcome<Figures> {
     peer.gets(setup.scaled(4_000))?;
     let trips = peer.gets(setup.scaled(20_000))?;
     let mut figures = vec![("us", trips.p50), ("us_99", trips.p99)];
-    let gets = setup.scaled(500_000);
+    let gets = setup.scaled(500_000) / peer.fewer_jobs();
     let at_once = || check_sum(peer.gets_at_once(gets)?, kernel::sum_of(gets));
     match at_once() {
         Ok(()) => {

@@ -74,6 +74,15 @@ impl Processes for Raw {
         })
     }
 
+    /// It keeps nothing for others: a number there and back.
+    fn gets(&self, count: u64) -> Outcome<Trips> {
+        self.round_trips(count)
+    }
+
+    fn gets_at_once(&self, count: u64) -> Outcome<u64> {
+        self.submit(count)
+    }
+
     fn payload(&self, bytes: usize, times: usize) -> Outcome<Payload> {
         let connection = Bytes::open("ipc-bytes")?;
         let (orders, answers) = &connection.ends;

@@ -143,10 +143,11 @@ class Questions:
 
     def gets(self, count):
         if self.managed is None:
-            import multiprocessing
+            from multiprocessing.managers import SyncManager
 
-            # Kept, because with it goes the process of its server.
-            self.manager = multiprocessing.Manager()
+            # As `multiprocessing.Manager()`. Kept, because with it goes the process of its server; but not where this one is killed.
+            self.manager = SyncManager()
+            self.manager.start(end_with_parent)
             self.managed = self.manager.dict({n: n + 1 for n in range(1000)})
         took = []
         for n in range(count):

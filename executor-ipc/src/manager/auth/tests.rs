@@ -29,7 +29,7 @@ fn one_key_on_both_sides_is_right() {
 /// Law 274: another key is wrong, on both sides, also one that begins alike or has zeros behind it that HMAC would add itself.
 #[test]
 fn another_key_is_one_error_on_both_sides() {
-    for other in ["Secret", "secret ", "s", "secre"] {
+    for other in ["Secret", "secret\0", "s", "secre"] {
         let (responded, challenged) = shake(&key(other), &key("secret"));
         assert!(matches!(responded, Err(Failed::WrongKey)));
         assert_eq!(challenged.unwrap_err().kind(), ErrorKind::PermissionDenied);
@@ -104,6 +104,29 @@ fn proofs_differ_by_side_nonce_and_key() {
     }
     assert!(key("a").is_proved(Who::Client, &nonces(), &proofs[0]));
     assert!(!key("a").is_proved(Who::Server, &nonces(), &proofs[0]));
+}
+
+/// A server that is stopped, so that nobody accepts those who wait, is waited for until the deadline, and no longer.
+#[test]
+fn a_connect_that_nobody_accepts_ends_in_time() {
+    let path = std::env::temp_dir().join(format!("executor-manager-{}-backlog", std::process::id()));
+    let listener = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None).unwrap();
+    net::bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+    net::listen(&listener, 0).unwrap();
+    let mut waiting = Vec::new();
+    let error = loop {
+        match connect_unix(&path, Duration::from_millis(10)) {
+            Ok(socket) => waiting.push(socket),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::TimedOut, "{error}");
+    assert!(!waiting.is_empty());
+    let address = Address::Unix(path.clone());
+    let error = connect(&address, &key("secret"), Instant::now() + Duration::from_millis(50)).unwrap_err();
+    let is_late = |cause: &io::Error| cause.kind() == ErrorKind::TimedOut;
+    assert!(matches!(&error, ManagerError::Connect { cause, .. } if is_late(cause)), "{error}");
+    std::fs::remove_file(path).unwrap();
 }
 
 /// A peer that says its part byte by byte is given no more time for it.

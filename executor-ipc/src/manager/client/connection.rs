@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::manager::error::ManagerError;
 use crate::manager::stream::Stream;
@@ -19,6 +20,8 @@ pub(super) struct Connection {
     pub(super) outgoing: Vec<u8>,
     /// Something is under way on it, or went wrong: nobody can use it any more.
     pub(super) is_broken: bool,
+    /// Of the server, if it is elsewhere.
+    address: Option<String>,
     /// One for each connection that its link has.
     _counted: Arc<()>,
 }
@@ -27,18 +30,21 @@ pub(super) struct Connection {
 const KEPT_BYTES_MAX: usize = 64 << 10;
 
 impl Connection {
-    /// Introduces itself to a server.
+    /// Introduces itself to a server, which is at `address` and answers until `deadline`, if it is elsewhere.
     pub(super) fn greet(
         stream: Stream,
         hello: &Hello,
+        address: Option<String>,
+        deadline: Option<Instant>,
         counted: Arc<()>,
     ) -> Result<(Connection, Welcome), ManagerError> {
-        let incoming = Incoming::new(WELCOME_BYTES_MAX);
-        let mut connection = Connection { stream, incoming, outgoing: Vec::new(), is_broken: false, _counted: counted };
+        let (incoming, outgoing) = (Incoming::new(WELCOME_BYTES_MAX), Vec::new());
+        let mut connection = Connection { stream, incoming, outgoing, is_broken: false, address, _counted: counted };
         put_frame(&mut connection.outgoing, hello).map_err(ManagerError::encode("a greeting"))?;
         // Where the server sends one away at once, what it said can be read, though nothing can be sent.
         let sent = connection.send();
-        let frame = connection.receive().map_err(|error| sent.err().unwrap_or(error))?;
+        let received = connection.receive_until(deadline);
+        let frame = received.map_err(|error| sent.err().unwrap_or(error))?;
         let welcome = postcard::from_bytes(connection.incoming.bytes(frame))
             .map_err(|_| ManagerError::Protocol { what: "what answered is no manager's server" })?;
         if let Welcome::Joined { .. } = welcome {
@@ -57,9 +63,17 @@ impl Connection {
 
     /// Waits for the next frame.
     pub(super) fn receive(&mut self) -> Result<Range<usize>, ManagerError> {
+        self.receive_until(None)
+    }
+
+    fn receive_until(&mut self, deadline: Option<Instant>) -> Result<Range<usize>, ManagerError> {
         loop {
             if let Some(frame) = self.next_frame()? {
                 return Ok(frame);
+            }
+            if deadline.is_some() {
+                let unheard = |cause| ManagerError::Connect { address: self.address.clone(), cause };
+                self.stream.wait_readable(deadline).map_err(unheard)?;
             }
             let stream = &self.stream;
             let filled = self.incoming.fill(|room| stream.receive(room));
@@ -102,7 +116,7 @@ impl Connection {
             Ok(1..) => Ok(()),
             Ok(0) => {
                 self.is_broken = true;
-                Err(ManagerError::ended())
+                Err(ManagerError::ended(self.address.clone()))
             }
             Err(cause) => Err(self.broke(cause)),
         }
@@ -110,11 +124,34 @@ impl Connection {
 
     fn broke(&mut self, cause: io::Error) -> ManagerError {
         self.is_broken = true;
-        ManagerError::Disconnected { cause }
+        ManagerError::Disconnected { address: self.address.clone(), cause }
     }
 
     fn forget_outgoing(&mut self) {
         self.outgoing.clear();
         self.outgoing.shrink_to(KEPT_BYTES_MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::manager::wire::VERSION;
+
+    /// One that has proved that it has the key, and says no more, or half of a welcome.
+    #[test]
+    fn a_server_that_does_not_greet_is_given_up() {
+        for said in [&[][..], &[200, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3]] {
+            let (ours, theirs) = Stream::pair().unwrap();
+            theirs.send_all(said).unwrap();
+            let hello = Hello { version: VERSION, session: None };
+            let deadline = Some(Instant::now() + Duration::from_millis(20));
+            let greeted = Connection::greet(ours, &hello, Some("there".into()), deadline, Arc::default());
+            let error = greeted.map(drop).unwrap_err();
+            assert!(matches!(&error, ManagerError::Connect { address: Some(_), .. }), "{error:?}");
+            assert!(error.to_string().contains("at there: the peer said nothing for too long"), "{error}");
+        }
     }
 }

@@ -1,16 +1,17 @@
 //! [`Handle`]: a proxy without types.
 
 use std::fmt;
-use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, OnceLock};
 
 use super::link::{Link, Reach};
 use super::reply::Reply;
+use super::turn::Receipt;
 use crate::manager::address::Address;
 use crate::manager::desk::DESK;
 use crate::manager::door::{self, Knock};
 use crate::manager::error::ManagerError;
+use crate::manager::server::Ref;
 use crate::manager::stream::Stream;
 
 /// An object of a server, as a process has it. The object lives at least as long, in all of its clones.
@@ -30,6 +31,8 @@ struct Inner {
 enum Keep {
     /// A reference of the session, which is given back in the end.
     Counted,
+    /// A reference of the server, which this process is.
+    Inside { _reference: Ref },
     /// The hold with which it came.
     Held,
     /// It came from another machine, where its sender has it; and from the first use on, a reference of this session.
@@ -46,6 +49,11 @@ impl Handle {
     /// An object with a reference that the session has for it.
     pub(super) fn counted(link: &Arc<Link>, object: u64) -> Handle {
         Handle::new(object, Arc::clone(link), Keep::Counted)
+    }
+
+    /// An object of the server that this process is, for one of its services.
+    pub(crate) fn inside(link: &Arc<Link>, reference: Ref) -> Handle {
+        Handle::new(reference.id(), Arc::clone(link), Keep::Inside { _reference: reference })
     }
 
     /// An object that came with a hold.
@@ -97,7 +105,7 @@ impl Handle {
             return Some(address.clone());
         }
         match self.0.link.get()?.reach() {
-            Reach::Local { .. } => None,
+            Reach::Local { .. } | Reach::Inside { .. } => None,
             Reach::Remote { address, .. } => Some(address.clone()),
         }
     }
@@ -108,12 +116,32 @@ impl Handle {
         call: &impl serde::Serialize,
         read: impl FnOnce(Reply<'_>) -> Result<R, ManagerError>,
     ) -> Result<R, ManagerError> {
-        self.link()?.call(self.0.object, call, read)
+        self.link()?.call(self.0.object, call, Receipt::None, read)
+    }
+
+    /// Calls the object for what the server takes back if it does not hear that it has come.
+    pub(crate) fn take<R>(
+        &self,
+        call: &impl serde::Serialize,
+        read: impl FnOnce(Reply<'_>) -> Result<R, ManagerError>,
+    ) -> Result<R, ManagerError> {
+        self.link()?.call(self.0.object, call, Receipt::Nod, read)
     }
 
     /// Calls the object, for an answer that the server encodes from a type of its own.
     pub(crate) fn ask<T: serde::de::DeserializeOwned>(&self, call: &impl serde::Serialize) -> Result<T, ManagerError> {
         self.call(call, |mut reply| reply.read())
+    }
+
+    /// Calls the object to give back what this process holds of it; later, if there is no connection for the call.
+    pub(crate) fn give_back(&self, call: &impl serde::Serialize, hold: u64) {
+        let given: Result<(), ManagerError> = self.ask(call);
+        if given.is_err()
+            && let Ok(link) = self.link()
+            && link.is_of_this_process()
+        {
+            link.unhold(hold);
+        }
     }
 
     /// Calls the object for another one.
@@ -132,8 +160,8 @@ impl Handle {
         drop(theirs);
         match ours.receive(&mut [0]) {
             Ok(1..) => Ok(self.0.hold.get_or_init(|| Arc::new(ours.into_descriptor()))),
-            Ok(0) => Err(ManagerError::Disconnected { cause: io::Error::from(ErrorKind::UnexpectedEof) }),
-            Err(cause) => Err(ManagerError::Disconnected { cause }),
+            Ok(0) => Err(ManagerError::ended(None)),
+            Err(cause) => Err(ManagerError::Disconnected { address: None, cause }),
         }
     }
 

@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::connection::Connection;
 use super::handle::Handle;
 use super::reply::Reply;
-use super::turn::Turn;
+use super::turn::{Receipt, Turn};
 use crate::manager::address::Address;
 use crate::manager::auth::{self, AuthKey};
 use crate::manager::desk::{DESK, DeskCall};
@@ -19,7 +19,7 @@ use crate::manager::error::ManagerError;
 use crate::manager::limits::HANDSHAKE_TIMEOUT;
 use crate::manager::stream::Stream;
 use crate::manager::sync::lock;
-use crate::manager::wire::{Hello, RELEASE, VERSION, Welcome, begin_frame, end_frame};
+use crate::manager::wire::{Hello, RELEASE, UNHOLD, VERSION, Welcome, begin_frame, end_frame};
 
 /// Connections that are kept while nobody uses them: one for each thread that calls at the same time, up to so many.
 const IDLE_CONNECTIONS_MAX: usize = 16;
@@ -39,12 +39,17 @@ pub(crate) enum Reach {
         address: Address,
         key: AuthKey,
     },
+    /// From one of its services, by a door of their own, which does not keep the server.
+    Inside {
+        server: u128,
+        door: Arc<OwnedFd>,
+    },
 }
 
 impl Reach {
     pub(crate) fn address(&self) -> Option<String> {
         match self {
-            Reach::Local { .. } => None,
+            Reach::Local { .. } | Reach::Inside { .. } => None,
             Reach::Remote { address, .. } => Some(address.to_string()),
         }
     }
@@ -55,10 +60,18 @@ pub(crate) struct Link {
     reach: Reach,
     /// Which process has it. One that it forks must not use its connections.
     process: u32,
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Idle>,
     session: Mutex<Option<Session>>,
     /// It has a clone for each connection. Without one, the session is over.
     connections: Arc<()>,
+}
+
+/// What nobody uses at the moment.
+#[derive(Default)]
+struct Idle {
+    connections: Vec<Connection>,
+    /// Frames without an answer for which there was no connection. They go with the next one that is free.
+    owed: Vec<u8>,
 }
 
 #[derive(Clone, Copy)]
@@ -92,9 +105,18 @@ impl Link {
         Link::known(&lock(&LINKS), &remote_key(address))
     }
 
-    fn insert(links: &mut Links, reach: Reach) -> Arc<Link> {
+    /// The link of a server's own services. Proxies that arrive from elsewhere do not share it, since they keep the server.
+    pub(crate) fn inside(server: u128, door: Arc<OwnedFd>) -> Arc<Link> {
+        Arc::new(Link::unconnected(Reach::Inside { server, door }))
+    }
+
+    fn unconnected(reach: Reach) -> Link {
         let (idle, session, connections) = Default::default();
-        let link = Arc::new(Link { reach, process: std::process::id(), idle, session, connections });
+        Link { reach, process: std::process::id(), idle, session, connections }
+    }
+
+    fn insert(links: &mut Links, reach: Reach) -> Arc<Link> {
+        let link = Arc::new(Link::unconnected(reach));
         links.retain(|_, same| {
             same.retain(|link| link.strong_count() > 0);
             !same.is_empty()
@@ -118,7 +140,7 @@ impl Link {
 
     pub(crate) fn is_of_same_server(&self, other: &Link) -> bool {
         let server = |link: &Link| match &link.reach {
-            Reach::Local { server, .. } => Some(*server),
+            Reach::Local { server, .. } | Reach::Inside { server, .. } => Some(*server),
             Reach::Remote { .. } => lock(&link.session).map(|session| session.server),
         };
         std::ptr::eq(self, other) || server(self).is_some_and(|ours| server(other) == Some(ours))
@@ -136,18 +158,24 @@ impl Link {
         if !self.is_of_this_process() {
             return Err(ManagerError::Forked);
         }
-        let idle = lock(&self.idle).pop();
+        let idle = lock(&self.idle).connections.pop();
         idle.map_or_else(|| self.open(), Ok)
     }
 
     /// Has others use it, if nothing went wrong with it.
-    pub(super) fn give_back(&self, connection: Connection) {
-        if connection.is_broken {
-            return;
-        }
-        let mut idle = lock(&self.idle);
-        if idle.len() < IDLE_CONNECTIONS_MAX {
-            idle.push(connection);
+    pub(super) fn give_back(&self, mut connection: Connection) {
+        while !connection.is_broken {
+            let mut idle = lock(&self.idle);
+            if idle.owed.is_empty() {
+                if idle.connections.len() < IDLE_CONNECTIONS_MAX {
+                    idle.connections.push(connection);
+                }
+                return;
+            }
+            connection.outgoing.append(&mut idle.owed);
+            drop(idle);
+            // If it fails, what was owed stays until the session ends, since nobody knows how much of it has arrived.
+            let _ = connection.send();
         }
     }
 
@@ -159,7 +187,7 @@ impl Link {
         if ticket.is_some() {
             drop(session);
             if self.is_over() {
-                return Err(ManagerError::ended());
+                return Err(ManagerError::ended(self.reach.address()));
             }
             return self.greet(&hello).map(|(connection, _)| connection);
         }
@@ -169,15 +197,21 @@ impl Link {
     }
 
     fn greet(&self, hello: &Hello) -> Result<(Connection, Session), ManagerError> {
-        let stream = match &self.reach {
-            Reach::Local { door, .. } => self.knock(door)?,
-            Reach::Remote { address, key } => auth::connect(address, key, Instant::now() + HANDSHAKE_TIMEOUT)?,
+        let (stream, deadline) = match &self.reach {
+            // The server may begin to run whenever it likes.
+            Reach::Local { door, .. } | Reach::Inside { door, .. } => (self.knock(door)?, None),
+            Reach::Remote { address, key } => {
+                let deadline = Instant::now() + HANDSHAKE_TIMEOUT;
+                (auth::connect(address, key, deadline)?, Some(deadline))
+            }
         };
-        match Connection::greet(stream, hello, Arc::clone(&self.connections))? {
+        match Connection::greet(stream, hello, self.reach.address(), deadline, Arc::clone(&self.connections))? {
             (connection, Welcome::Joined { session: ticket, server, message_bytes_max }) => {
                 Ok((connection, Session { ticket, server, message_bytes_max }))
             }
-            (_, Welcome::Refused(why)) => Err(ManagerError::refused(&why)),
+            (_, Welcome::Refused(why)) => {
+                Err(ManagerError::Refused { address: self.reach.address(), why: why.to_string() })
+            }
         }
     }
 
@@ -200,36 +234,24 @@ impl Link {
     pub(crate) fn lost(&self, cause: io::Error) -> ManagerError {
         match cause.kind() {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::NotConnected => {
-                ManagerError::Disconnected { cause }
+                ManagerError::Disconnected { address: self.reach.address(), cause }
             }
             _ => self.unreached(cause),
         }
     }
 
-    /// Calls an object, and reads the answer.
-    pub(crate) fn call<R>(
+    /// Calls an object, and reads the answer, of which the server may want to hear.
+    pub(super) fn call<R>(
         self: &Arc<Self>,
         object: u64,
         call: &impl serde::Serialize,
+        receipt: Receipt,
         read: impl FnOnce(Reply<'_>) -> Result<R, ManagerError>,
     ) -> Result<R, ManagerError> {
         let mut turn = Turn::new(self)?;
         turn.push(object, call)?;
         turn.connection().send()?;
-        turn.read(read)
-    }
-
-    /// The same, and a nod as soon as the answer is here, before `read` looks at it.
-    pub(crate) fn call_and_nod<R>(
-        self: &Arc<Self>,
-        object: u64,
-        call: &impl serde::Serialize,
-        read: impl FnOnce(Reply<'_>) -> Result<R, ManagerError>,
-    ) -> Result<R, ManagerError> {
-        let mut turn = Turn::new(self)?;
-        turn.push(object, call)?;
-        turn.connection().send()?;
-        turn.read_and_nod(read)
+        turn.read(receipt, read)
     }
 
     /// Makes many calls, without waiting for the answer to one before the next is sent. The answers come in the order of the calls. A
@@ -252,7 +274,7 @@ impl Link {
                 turn.connection().send_and_take_in()?;
                 // What is here already needs no wait; the rest of the window is read while the next one is under way.
                 while turn.has_answer() && failed.is_none() {
-                    match turn.read(&mut read) {
+                    match turn.read(Receipt::None, &mut read) {
                         Ok(answer) => answers.push(answer),
                         Err(error) => failed = Some(error),
                     }
@@ -264,7 +286,7 @@ impl Link {
         }
         turn.connection().send_and_take_in()?;
         while turn.open > 0 && !turn.connection().is_broken {
-            match turn.read(&mut read) {
+            match turn.read(Receipt::None, &mut read) {
                 Ok(answer) if failed.is_none() => answers.push(answer),
                 Ok(_) => {}
                 Err(error) => failed = failed.or(Some(error)),
@@ -275,22 +297,35 @@ impl Link {
 
     /// Says that a proxy is gone, and waits for nothing.
     pub(super) fn release(self: &Arc<Self>, object: u64) {
+        self.tell(RELEASE, object);
+    }
+
+    /// Gives back what this process holds, where that could not be done by a call, and waits for nothing.
+    pub(super) fn unhold(self: &Arc<Self>, hold: u64) {
+        self.tell(UNHOLD, hold);
+    }
+
+    /// Sends a frame without an answer; as soon as a connection is free, if the server has no room for one more.
+    fn tell(self: &Arc<Self>, tag: u8, number: u64) {
         if self.is_over() {
             return;
         }
-        // Where there is no room for one more connection, it stays until the session ends.
-        let Ok(mut turn) = Turn::new(self) else { return };
-        let outgoing = &mut turn.connection().outgoing;
-        let begin = begin_frame(outgoing, RELEASE);
-        outgoing.extend_from_slice(&object.to_le_bytes());
-        end_frame(outgoing, begin);
-        // If it fails, the session ends, and the reference with it.
-        let _ = turn.connection().send();
+        let opened = self.connection();
+        let mut idle = lock(&self.idle);
+        let begin = begin_frame(&mut idle.owed, tag);
+        idle.owed.extend_from_slice(&number.to_le_bytes());
+        end_frame(&mut idle.owed, begin);
+        // One may have been given back meanwhile.
+        let connection = opened.ok().or_else(|| idle.connections.pop());
+        drop(idle);
+        if let Some(connection) = connection {
+            self.give_back(connection);
+        }
     }
 
     /// One more reference to an object.
     pub(super) fn retain(self: &Arc<Self>, object: u64) -> Result<Handle, ManagerError> {
-        self.call(DESK, &DeskCall::Retain { object }, |reply| reply.object())
+        self.call(DESK, &DeskCall::Retain { object }, Receipt::None, |reply| reply.object())
     }
 
     /// The most that a message may have, as the server says.
@@ -307,7 +342,7 @@ impl fmt::Debug for Link {
 
 fn key_of(reach: &Reach) -> String {
     match reach {
-        Reach::Local { server, .. } => format!("{server:x}"),
+        Reach::Local { server, .. } | Reach::Inside { server, .. } => format!("{server:x}"),
         Reach::Remote { address, .. } => remote_key(address),
     }
 }

@@ -1,6 +1,5 @@
 //! [`Reply`]: the answer to a call.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::Deserialize;
@@ -8,14 +7,15 @@ use serde::de::DeserializeOwned;
 use serde_bytes::Bytes;
 
 use super::handle::Handle;
+use crate::manager::depth;
 use crate::manager::error::ManagerError;
-use crate::manager::{depth, nested};
+use crate::manager::nested::{self, Arrived};
 
 /// What came back, and the objects that it names, each with a reference of this process.
 #[derive(Debug)]
 pub(crate) struct Reply<'a> {
     pub(super) answer: &'a [u8],
-    pub(super) handles: Rc<BTreeMap<u64, Handle>>,
+    pub(super) arrived: Rc<Arrived>,
 }
 
 impl<'a> Reply<'a> {
@@ -28,8 +28,7 @@ impl<'a> Reply<'a> {
 
     /// What a method returned.
     pub(crate) fn returned<T: DeserializeOwned>(self) -> Result<T, ManagerError> {
-        let returned = depth::take_from_bytes(self.answer).map_err(ManagerError::undecoded("what a method returned"));
-        returned.map(|(returned, _)| returned)
+        self.take("what a method returned", self.answer)
     }
 
     /// A value that somebody stored, or none.
@@ -46,12 +45,21 @@ impl<'a> Reply<'a> {
 
     /// The object that was asked for.
     pub(super) fn object(self) -> Result<Handle, ManagerError> {
-        self.handles.values().next().cloned().ok_or(ManagerError::Protocol { what: "an answer without the object" })
+        self.arrived
+            .handles
+            .values()
+            .next()
+            .cloned()
+            .ok_or(ManagerError::Protocol { what: "an answer without the object" })
     }
 
     /// Decodes a value, which may name objects of the server.
     pub(crate) fn decode<V: DeserializeOwned>(&self, bytes: &[u8]) -> Result<V, ManagerError> {
-        let decoded = nested::decode(&self.handles, || depth::take_from_bytes(bytes));
-        decoded.map(|(value, _)| value).map_err(ManagerError::undecoded("a value"))
+        self.take("a value", bytes)
+    }
+
+    fn take<V: DeserializeOwned>(&self, what: &'static str, bytes: &[u8]) -> Result<V, ManagerError> {
+        let decoded = nested::decode(&self.arrived, || depth::take_from_bytes(bytes));
+        decoded.map(|(value, _)| value).map_err(ManagerError::undecoded(what))
     }
 }

@@ -1,6 +1,6 @@
 //! How a [`Handle`] is encoded.
 //!
-//! * Inside a value for its own server: by its number.
+//! * Inside a value for its own server, or from it to its client: by its number.
 //! * To another process of this machine: with the clients' end of the door, and a hold, beside the bytes.
 //! * To another machine: with the address of the server. The key does not travel.
 
@@ -28,19 +28,21 @@ impl Handle {
     fn leave(&self) -> Result<Travelling, String> {
         let object = self.object();
         let text = |error: &dyn Display| error.to_string();
+        if nested::is_leaving() {
+            let is_named = nested::name(self.link(), object);
+            return is_named.then_some(Travelling::Nested { object }).ok_or_else(|| "it cannot be part of this".into());
+        }
         if let Some(address) = self.address() {
-            if let Ok(link) = self.link()
-                && let Some(named) = nested::name(link, object)
-            {
-                return named.map(|()| Travelling::Nested { object }).map_err(|why| text(&why));
-            }
             return Ok(Travelling::Remote { address, object });
         }
         let link = self.link().map_err(|error| text(&error))?;
-        if let Some(named) = nested::name(link, object) {
-            return named.map(|()| Travelling::Nested { object }).map_err(|why| text(&why));
-        }
-        let Reach::Local { server, door } = link.reach() else { unreachable!("a link without an address is local") };
+        let Reach::Local { server, door } = link.reach() else {
+            return Err(
+                "a service of a manager can put a proxy into values of its own manager, and return it, but not \
+                        send it elsewhere; publish the object under a name"
+                    .into(),
+            );
+        };
         if !attach::can_attach(2) {
             return Err("a manager's proxy can go only where descriptors travel, such as in an argument to a worker \
                         process, or into a container of its own manager; elsewhere, publish the object under a name"

@@ -7,10 +7,18 @@ use super::connection::Connection;
 use super::handle::Handle;
 use super::link::Link;
 use super::reply::Reply;
+use crate::encode::encode_behind;
 use crate::manager::error::ManagerError;
-use crate::manager::wire::{
-    Answered, CALL, FAULT, LENGTH_BYTES, NOD, begin_frame, end_frame, put_postcard, read_answer,
-};
+use crate::manager::nested::Arrived;
+use crate::manager::wire::{Answered, CALL, FAULT, LENGTH_BYTES, NOD, begin_frame, end_frame, read_answer};
+
+/// Whether a server hears that its answer has come, as soon as it is here and before anybody looks at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receipt {
+    None,
+    /// It does, because it takes back what was not received.
+    Nod,
+}
 
 /// The use of a connection for one call, or for some that follow one another. The connection goes back when nothing is under way on it.
 pub(super) struct Turn<'a> {
@@ -36,7 +44,7 @@ impl<'a> Turn<'a> {
         let outgoing = &mut self.connection().outgoing;
         let begin = begin_frame(outgoing, CALL);
         outgoing.extend_from_slice(&object.to_le_bytes());
-        let put = put_postcard(outgoing, call).map_err(ManagerError::encode("a call"));
+        let put = encode_behind(outgoing, call).map_err(ManagerError::encode("a call"));
         let put = put.and_then(|()| match (outgoing.len() - begin - LENGTH_BYTES) as u64 {
             bytes if bytes > bytes_max => Err(ManagerError::TooLarge { bytes, bytes_max }),
             _ => Ok(()),
@@ -56,19 +64,25 @@ impl<'a> Turn<'a> {
         self.open > 0 && self.connection().incoming.has_frame()
     }
 
-    /// Waits for the next answer.
+    /// Waits for the next answer, and has `read` look at it.
     pub(super) fn read<R>(
         &mut self,
+        receipt: Receipt,
         read: impl FnOnce(Reply<'_>) -> Result<R, ManagerError>,
     ) -> Result<R, ManagerError> {
         let link = self.link;
         let frame = self.connection().receive()?;
         self.open -= 1;
         let connection = self.connection.as_mut().expect("it is there until this is dropped");
+        if receipt == Receipt::Nod && connection.incoming.bytes(frame.clone()).first() != Some(&FAULT) {
+            let begin = begin_frame(&mut connection.outgoing, NOD);
+            end_frame(&mut connection.outgoing, begin);
+            connection.send()?;
+        }
         match read_answer(connection.incoming.bytes(frame)) {
             Some(Answered::Done { answer, references }) => {
-                let handles = references.into_iter().map(|object| (object, Handle::counted(link, object)));
-                read(Reply { answer, handles: Rc::new(handles.collect()) })
+                let handles = references.into_iter().map(|object| (object, Handle::counted(link, object))).collect();
+                read(Reply { answer, arrived: Rc::new(Arrived { link: Arc::clone(link), handles }) })
             }
             Some(Answered::Fault(fault)) => Err(fault.into()),
             None => {
@@ -76,24 +90,6 @@ impl<'a> Turn<'a> {
                 Err(ManagerError::Protocol { what: "an answer that is none" })
             }
         }
-    }
-
-    /// The same, and says that it has come before `read` looks at it.
-    pub(super) fn read_and_nod<R>(
-        &mut self,
-        read: impl FnOnce(Reply<'_>) -> Result<R, ManagerError>,
-    ) -> Result<R, ManagerError> {
-        let frame = self.connection().receive()?;
-        let length = frame.len();
-        let connection = self.connection();
-        let is_fault = connection.incoming.bytes(frame).first() == Some(&FAULT);
-        if !is_fault {
-            let begin = begin_frame(&mut connection.outgoing, NOD);
-            end_frame(&mut connection.outgoing, begin);
-            connection.send()?;
-        }
-        connection.incoming.put_back(length);
-        self.read(read)
     }
 }
 
@@ -104,7 +100,7 @@ impl Drop for Turn<'_> {
             // connection, goes on.
             let _ = self.connection().send_and_take_in();
             while self.open > 0 && !self.connection().is_broken {
-                let _ = self.read(|_| Ok(()));
+                let _ = self.read(Receipt::None, |_| Ok(()));
             }
         }
         if let Some(mut connection) = self.connection.take() {

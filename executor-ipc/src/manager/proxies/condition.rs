@@ -142,8 +142,7 @@ impl ConditionGuard {
 impl Drop for ConditionGuard {
     fn drop(&mut self) {
         if let Some(hold) = self.hold {
-            // If it fails, the session has ended, and the hold with it.
-            let _: Result<(), ManagerError> = self.handle.ask(&ConditionCall::Release { hold });
+            self.handle.give_back(&ConditionCall::Release { hold }, hold);
         }
     }
 }

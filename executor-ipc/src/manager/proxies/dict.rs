@@ -5,9 +5,10 @@ use std::borrow::Borrow;
 use serde::Serialize;
 use serde_bytes::Bytes;
 
-use super::stored::{Leaving, Stored, key as encoded};
+use super::stored::{Stored, key as encoded};
 use crate::manager::client::Reply;
 use crate::manager::error::ManagerError;
+use crate::manager::nested::Leaving;
 use crate::manager::objects::dict::DictCall;
 
 proxy! {
@@ -260,7 +261,7 @@ impl<K: Stored, V: Stored> Dict<K, V> {
     }
 
     fn encode(&self, value: &V) -> Result<Leaving, ManagerError> {
-        Leaving::new(self.handle.link()?, value)
+        Leaving::value(self.handle.link()?, value)
     }
 
     /// `None` if the new value is there, and else what `read` makes of the one that is.

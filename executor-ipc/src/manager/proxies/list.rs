@@ -1,8 +1,9 @@
 //! [`List`].
 
-use super::stored::{Leaving, Stored};
+use super::stored::Stored;
 use crate::manager::client::Reply;
 use crate::manager::error::ManagerError;
+use crate::manager::nested::Leaving;
 use crate::manager::objects::list::ListCall;
 
 proxy! {
@@ -175,7 +176,7 @@ impl<T: Stored> List<T> {
     }
 
     fn encode(&self, value: &T) -> Result<Leaving, ManagerError> {
-        Leaving::new(self.handle.link()?, value)
+        Leaving::value(self.handle.link()?, value)
     }
 
     fn count(&self, call: &ListCall<'_>) -> Result<usize, ManagerError> {

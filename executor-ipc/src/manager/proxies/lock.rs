@@ -103,15 +103,10 @@ impl LockGuard {
     pub fn owner_died(&self) -> bool {
         self.owner_died
     }
-
-    fn release(&self) -> Result<(), ManagerError> {
-        self.handle.ask(&LockCall::Release { hold: self.hold })
-    }
 }
 
 impl Drop for LockGuard {
     fn drop(&mut self) {
-        // If it fails, the session has ended, and the hold with it.
-        let _ = self.release();
+        self.handle.give_back(&LockCall::Release { hold: self.hold }, self.hold);
     }
 }

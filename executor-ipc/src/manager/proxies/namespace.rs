@@ -2,8 +2,9 @@
 
 use serde_bytes::Bytes;
 
-use super::stored::{Leaving, Stored, key as encoded};
+use super::stored::{Stored, key as encoded};
 use crate::manager::error::ManagerError;
+use crate::manager::nested::Leaving;
 use crate::manager::objects::dict::DictCall;
 
 proxy! {
@@ -42,7 +43,7 @@ impl Namespace {
     ///
     /// Those of every call; see [`ManagerError`].
     pub fn set<T: Stored>(&self, name: &str, value: &T) -> Result<(), ManagerError> {
-        let (name, value) = (encoded(name)?, Leaving::new(self.handle.link()?, value)?);
+        let (name, value) = (encoded(name)?, Leaving::value(self.handle.link()?, value)?);
         self.handle.call(&DictCall::Insert(Bytes::new(&name), value.wire()), |_| Ok(()))
     }
 
@@ -52,7 +53,7 @@ impl Namespace {
     ///
     /// As [`get`](Namespace::get). The name has the new value then.
     pub fn swap<T: Stored>(&self, name: &str, value: &T) -> Result<Option<T>, ManagerError> {
-        let (name, value) = (encoded(name)?, Leaving::new(self.handle.link()?, value)?);
+        let (name, value) = (encoded(name)?, Leaving::value(self.handle.link()?, value)?);
         self.handle.call(&DictCall::Insert(Bytes::new(&name), value.wire()), |reply| reply.value())
     }
 
@@ -68,8 +69,8 @@ impl Namespace {
         new: &T,
     ) -> Result<Result<(), Option<T>>, ManagerError> {
         let link = self.handle.link()?;
-        let (name, new) = (encoded(name)?, Leaving::new(link, new)?);
-        let current = current.map(|current| Leaving::new(link, current)).transpose()?;
+        let (name, new) = (encoded(name)?, Leaving::value(link, new)?);
+        let current = current.map(|current| Leaving::value(link, current)).transpose()?;
         let current = current.as_ref().map(Leaving::bytes);
         let call = DictCall::CompareExchange { key: Bytes::new(&name), current, new: Some(new.wire()) };
         self.handle.call(&call, |mut reply| match reply.read()? {

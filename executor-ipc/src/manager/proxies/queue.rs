@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_bytes::Bytes;
 
-use super::stored::{Leaving, Stored};
+use super::stored::Stored;
 use crate::manager::error::ManagerError;
+use crate::manager::nested::Leaving;
 use crate::manager::objects::queue::QueueCall;
 
 proxy! {
@@ -148,7 +149,7 @@ impl<T: Stored> Queue<T> {
     /// As [`get`](Queue::get).
     pub fn get_many(&self, max: usize) -> Result<Vec<T>, ManagerError> {
         let call = QueueCall::Get { max: max as u64, limit: None };
-        self.handle.link()?.call_and_nod(self.handle.object(), &call, |reply| reply.values())
+        self.handle.take(&call, |reply| reply.values())
     }
 
     /// How many items there are.
@@ -219,7 +220,7 @@ impl<T: Stored> Queue<T> {
 
     fn get_within(&self, limit: Option<Duration>) -> Result<T, ManagerError> {
         let call = QueueCall::Get { max: 1, limit };
-        self.handle.link()?.call_and_nod(self.handle.object(), &call, |mut reply| {
+        self.handle.take(&call, |mut reply| {
             let items: Vec<&Bytes> = reply.read()?;
             let item = items.first().ok_or(ManagerError::Protocol { what: "an answer without an item" })?;
             reply.decode(item)
@@ -227,6 +228,6 @@ impl<T: Stored> Queue<T> {
     }
 
     fn encode(&self, item: &T) -> Result<Leaving, ManagerError> {
-        Leaving::new(self.handle.link()?, item)
+        Leaving::value(self.handle.link()?, item)
     }
 }

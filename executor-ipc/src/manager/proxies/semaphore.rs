@@ -115,8 +115,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(hold) = self.hold {
-            // If it fails, the session has ended, and the hold with it.
-            let _: Result<(), ManagerError> = self.handle.ask(&SemaphoreCall::Release { hold });
+            self.handle.give_back(&SemaphoreCall::Release { hold }, hold);
         }
     }
 }

@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::hall::{Hall, Seat};
+use super::hall::{Hall, Role, Seat};
 use super::line::Bell;
 use super::session::Session;
 use super::visit::{Loan, Visit};
+use crate::encode::encode_behind;
 use crate::manager::desk::{DESK, Desk};
 use crate::manager::server::Object;
 use crate::manager::stream::Stream;
 use crate::manager::wire::{
     DONE, DONE_WITH, FAULT, Fault, Hello, Incoming, LENGTH_BYTES, Refusal, Request, VERSION, Welcome, begin_frame,
-    end_frame, put_frame, put_postcard, put_references, read_request,
+    end_frame, put_frame, put_references, read_request,
 };
 
 /// What a hello may have.
@@ -22,10 +24,10 @@ const HELLO_BYTES_MAX: u64 = 64;
 /// Answers are sent when so many bytes of them wait, also if there are calls to answer yet: what a socket takes without a wait.
 const FLUSH_BYTES: usize = 64 << 10;
 
-/// Serves one client over one connection until either ends it.
-pub(super) fn serve(hall: &Arc<Hall>, stream: &Arc<Stream>, seat: Seat) {
+/// Serves one client over one connection until either ends it. It may take until `deadline` to say who it is.
+pub(super) fn serve(hall: &Arc<Hall>, stream: &Arc<Stream>, seat: Seat, role: Role, deadline: Option<Instant>) {
     let mut incoming = Incoming::new(HELLO_BYTES_MAX);
-    if let Some(session) = welcome(hall, stream, &mut incoming) {
+    if let Some(session) = welcome(hall, stream, &mut incoming, role, deadline) {
         incoming.set_frame_bytes_max(hall.limits.message_bytes_max);
         let mut guest = Guest { session, stream, outgoing: Vec::new(), bell: None, loan: None };
         guest.serve(&mut incoming);
@@ -46,7 +48,13 @@ pub(super) fn refuse(hall: &Hall, stream: &Stream, why: Refusal) {
 }
 
 /// Has the client join its session; `None` if there is none.
-fn welcome(hall: &Arc<Hall>, stream: &Stream, incoming: &mut Incoming) -> Option<Arc<Session>> {
+fn welcome(
+    hall: &Arc<Hall>,
+    stream: &Stream,
+    incoming: &mut Incoming,
+    role: Role,
+    deadline: Option<Instant>,
+) -> Option<Arc<Session>> {
     let garbage = || hall.note_refusal("a peer did not say what a client of a manager says first".into());
     let hello: Hello = loop {
         match incoming.next_frame() {
@@ -63,6 +71,12 @@ fn welcome(hall: &Arc<Hall>, stream: &Stream, incoming: &mut Incoming) -> Option
                 return None;
             }
         }
+        if deadline.is_some()
+            && let Err(error) = stream.wait_readable(deadline)
+        {
+            hall.note_refusal(format!("a peer was refused: {error}"));
+            return None;
+        }
         // One that leaves before it has said anything has done no harm.
         if incoming.fill(|room| stream.receive(room)).ok()? == 0 {
             return None;
@@ -73,7 +87,7 @@ fn welcome(hall: &Arc<Hall>, stream: &Stream, incoming: &mut Incoming) -> Option
         return None;
     }
     let session = match hello.session {
-        None => Session::begin(hall),
+        None => Session::begin(hall, role),
         Some((id, token)) => match hall.session(id, token) {
             Some(session) => session,
             None => {
@@ -143,6 +157,12 @@ impl Guest<'_> {
             Some(Request::Call { object, arguments }) => return self.call(object, arguments),
             Some(Request::Release { object }) => self.session.release(object),
             Some(Request::Nod) => {}
+            Some(Request::Unhold { hold }) => {
+                // It may have been given back by a call whose answer was lost.
+                if let Ok(hold) = self.session.unhold(hold) {
+                    hold.give_back();
+                }
+            }
             None => {
                 self.session.hall.note_refusal("a client sent what is no call, and was cut off".into());
                 return None;
@@ -196,7 +216,7 @@ impl Guest<'_> {
             }
             self.outgoing.truncate(begin);
             begin_frame(&mut self.outgoing, FAULT);
-            put_postcard(&mut self.outgoing, &fault).ok()?;
+            encode_behind(&mut self.outgoing, &fault).ok()?;
         }
         end_frame(&mut self.outgoing, begin);
         Some(())
@@ -212,7 +232,7 @@ fn call_object(object: u64, arguments: &[u8], visit: &mut Visit<'_>) -> Result<(
 #[cfg(feature = "fuzzing")]
 pub(crate) fn serve_bytes(hall: &Arc<Hall>, bytes: &[u8], portion: usize) {
     let Ok((stream, _)) = Stream::pair() else { return };
-    let session = Session::begin(hall);
+    let session = Session::begin(hall, Role::Client);
     let mut guest = Guest { session, stream: &stream, outgoing: Vec::new(), bell: None, loan: None };
     let mut incoming = Incoming::new(hall.limits.message_bytes_max);
     let mut rest = bytes;

@@ -11,18 +11,23 @@
 //!
 //! Lock order: the state of an object, the references of a session, a place in the table of objects. A `Ref` is dropped under none of them, and
 //! so is what goes with the last one: it may be a service, whose `Drop` is a user's. Whoever takes a value out moves it, and drops it behind
-//! the lock.
+//! the lock. Who is connected, and the seats, are locked under none of them either, and take no other.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use dashmap::DashMap;
 
+use super::line::{Line, Turns};
 use super::object::Object;
 use super::session::Session;
+use super::visit::Visit;
+use crate::manager::client::Link;
 use crate::manager::limits::{HANDSHAKES_MAX, Limits};
 use crate::manager::stream::Stream;
 use crate::manager::sync::lock;
@@ -35,11 +40,13 @@ const REFUSALS_KEPT: usize = 16;
 pub(crate) struct Hall {
     pub(crate) identity: u128,
     pub(crate) limits: Limits,
+    /// By which its services call its objects.
+    pub(crate) inside: Arc<Link>,
     objects: DashMap<u64, Arc<Entry>>,
     /// The next object or session. No number is used twice; 0 is the desk.
     next: AtomicU64,
     pub(crate) names: Mutex<BTreeMap<String, Ref>>,
-    sessions: Mutex<HashMap<u64, Weak<Session>>>,
+    sessions: Mutex<Sessions>,
     seats: Mutex<Seats>,
     /// Rung when a seat becomes free.
     left: Condvar,
@@ -49,6 +56,28 @@ pub(crate) struct Hall {
 struct Entry {
     references: AtomicU64,
     object: Box<dyn Object>,
+}
+
+/// Who is connected.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    present: HashMap<u64, (Role, Weak<Session>)>,
+    /// Those who wait until others are gone.
+    line: Line,
+}
+
+/// Whose session it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Client,
+    /// The server's own services.
+    Service,
+}
+
+impl Sessions {
+    fn clients(&self) -> u64 {
+        self.present.values().filter(|(role, _)| *role == Role::Client).count() as u64
+    }
 }
 
 /// The connections there are.
@@ -72,10 +101,12 @@ pub(crate) struct Counts {
 }
 
 impl Hall {
-    pub(crate) fn new(identity: u128, limits: Limits) -> Arc<Hall> {
+    /// The objects of a server, whose services come in by the clients' end of a door of their own.
+    pub(crate) fn new(identity: u128, limits: Limits, inside: Arc<OwnedFd>) -> Arc<Hall> {
         Arc::new(Hall {
             identity,
             limits,
+            inside: Link::inside(identity, inside),
             objects: DashMap::new(),
             next: AtomicU64::new(1),
             names: Mutex::default(),
@@ -121,17 +152,32 @@ impl Hall {
         }
     }
 
-    pub(crate) fn enter(&self, session: &Arc<Session>) {
-        lock(&self.sessions).insert(session.id, Arc::downgrade(session));
+    pub(crate) fn enter(&self, session: &Arc<Session>, role: Role) {
+        lock(&self.sessions).present.insert(session.id, (role, Arc::downgrade(session)));
     }
 
     pub(crate) fn session(&self, id: u64, token: u128) -> Option<Arc<Session>> {
-        let session = lock(&self.sessions).get(&id)?.upgrade()?;
-        (session.token == token).then_some(session)
+        let (_, session) = lock(&self.sessions).present.get(&id)?.clone();
+        session.upgrade().filter(|session| session.token == token)
     }
 
     pub(crate) fn leave(&self, session: u64) {
-        lock(&self.sessions).remove(&session);
+        let mut sessions = lock(&self.sessions);
+        sessions.present.remove(&session);
+        sessions.line.call_all();
+    }
+
+    /// Waits until whoever calls is the only client.
+    pub(crate) fn wait_alone(&self, limit: Option<Duration>, visit: &mut Visit<'_>) -> Result<(), Fault> {
+        let own = visit.session.id;
+        let mut others = 0;
+        let alone = |sessions: &mut Sessions| {
+            let is_own = matches!(sessions.present.get(&own), Some((Role::Client, _)));
+            others = sessions.clients() - u64::from(is_own);
+            (others == 0).then_some(())
+        };
+        let waited = visit.wait(&self.sessions, (Turns::Together, |sessions| &mut sessions.line), limit, alone);
+        waited.map_err(|fault| if fault == Fault::Timeout { Fault::ClientsLeft { clients: others } } else { fault })
     }
 
     /// A place for one more connection.
@@ -172,7 +218,7 @@ impl Hall {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let clients = lock(&self.sessions).len() as u64;
+        let clients = lock(&self.sessions).clients();
         let objects = self.objects.len() as u64;
         let seats = lock(&self.seats);
         let connections = seats.streams.len() as u64;

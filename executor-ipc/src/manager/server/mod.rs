@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   Server::run ─► porter: one thread, polls
-//!                    │  door       local clients hand in one end of a new connection each, and holds
+//!                    │  doors      local clients hand in one end of a new connection each, and holds; so do the services that it keeps
 //!                    │  listeners  remote clients connect
 //!                    │  holds      end when no process has them any more
 //!                    ▼
@@ -21,6 +21,9 @@
 //! * *A proxy is dropped by its sender before the receiver has its own*: a hold, the end of a socket that travels beside the bytes, refers to
 //!   the object as long as any process, or message on its way, has a copy. The kernel counts, and tells the porter of the end.
 //! * *A client dies with a lock*: it belongs to the session, which ends with the last connection.
+//! * *A service has proxies*: they refer to their objects directly, and their calls come in as those of a client do, by a door of the services'
+//!   own. The end of the clients' door is that of the server nevertheless. A service that calls itself uses up connections, and no stack. Its
+//!   `Drop` may call too, so that it never runs on the porter's thread, which would have to open the door.
 
 mod guest;
 mod hall;
@@ -34,12 +37,10 @@ mod visit;
 
 #[cfg(feature = "fuzzing")]
 pub(crate) use guest::serve_bytes;
-pub(crate) use hall::Counts;
-#[cfg(feature = "fuzzing")]
-pub(crate) use hall::Hall;
+pub(crate) use hall::{Counts, Hall, Ref};
 pub(crate) use line::{Line, Turns};
 pub(crate) use object::Object;
 pub use serve::Server;
 pub(crate) use session::Hold;
 pub(crate) use value::Value;
-pub(crate) use visit::{Loan, Visit, decode_arguments};
+pub(crate) use visit::{Loan, Visit};

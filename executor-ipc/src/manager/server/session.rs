@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::hall::{Hall, Ref};
+use super::hall::{Hall, Ref, Role};
 use crate::manager::sync::lock;
 use crate::manager::wire::Fault;
 
@@ -39,7 +39,7 @@ pub(crate) trait Hold: Send + std::fmt::Debug {
 }
 
 impl Session {
-    pub(crate) fn begin(hall: &Arc<Hall>) -> Arc<Session> {
+    pub(crate) fn begin(hall: &Arc<Hall>, role: Role) -> Arc<Session> {
         let (references, holds) = Default::default();
         let session = Session {
             id: hall.next_number(),
@@ -49,7 +49,7 @@ impl Session {
             holds,
         };
         let session = Arc::new(session);
-        hall.enter(&session);
+        hall.enter(&session, role);
         session
     }
 

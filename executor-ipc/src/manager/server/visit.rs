@@ -6,17 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_bytes::Bytes;
 
 use super::hall::{Hall, Ref};
 use super::line::{Bell, Line, Turns, Woken};
 use super::session::Session;
 use super::value::Value;
-use crate::manager::depth::{self, DEPTH_MAX, DepthError};
+use crate::encode::encode_behind;
 use crate::manager::stream::Stream;
 use crate::manager::sync::lock;
-use crate::manager::wire::{Fault, WireValue, put_postcard};
+use crate::manager::wire::{Fault, WireValue};
 
 /// Who calls, and where the answer goes.
 #[derive(Debug)]
@@ -55,12 +54,13 @@ impl Visit<'_> {
 
     /// Writes the answer.
     pub(crate) fn answer(&mut self, answer: &(impl Serialize + ?Sized)) -> Result<(), Fault> {
-        put_postcard(self.outgoing, answer).map_err(|error| Fault::Answer { cause: error.to_string() })
+        encode_behind(self.outgoing, answer).map_err(|error| Fault::Answer { cause: error.to_string() })
     }
 
-    /// Writes what is encoded already.
-    pub(crate) fn answer_encoded(&mut self, answer: &[u8]) {
-        self.outgoing.extend_from_slice(answer);
+    /// Writes what is encoded already, and has the objects that it names go along.
+    pub(crate) fn answer_encoded(&mut self, answer: &Value) -> Result<(), Fault> {
+        self.outgoing.extend_from_slice(&answer.bytes);
+        self.grant(answer)
     }
 
     /// Writes a value as the answer.
@@ -183,17 +183,5 @@ impl Visit<'_> {
         }
         let made = Bell::new().map_err(|error| Fault::Invalid { what: format!("the server cannot wait: {error}") })?;
         Ok(Arc::clone(self.bell.insert(Arc::new(made))))
-    }
-}
-
-/// Arguments of a service, decoded.
-pub(crate) fn decode_arguments<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Fault> {
-    match depth::take_from_bytes(bytes) {
-        Ok((arguments, [])) => Ok(arguments),
-        Ok((_, rest)) => Err(Fault::Arguments { cause: format!("{} bytes are left over", rest.len()) }),
-        Err(DepthError::Postcard(error)) => Err(Fault::Arguments { cause: error.to_string() }),
-        Err(DepthError::TooDeep) => {
-            Err(Fault::Arguments { cause: format!("they nest deeper than {DEPTH_MAX} levels") })
-        }
     }
 }

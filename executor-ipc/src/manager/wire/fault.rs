@@ -7,10 +7,14 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Fault {
     NoSuchObject,
     WrongKind {
+        expected: String,
         found: String,
     },
     NotFound,
     NameTaken,
+    ClientsLeft {
+        clients: u64,
+    },
     OutOfRange {
         index: u64,
         len: u64,

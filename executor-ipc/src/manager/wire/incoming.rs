@@ -67,11 +67,6 @@ impl Incoming {
         })
     }
 
-    /// Has the frame of this length that was read last be the next one again.
-    pub(crate) fn put_back(&mut self, length: usize) {
-        self.begin -= LENGTH_BYTES + length;
-    }
-
     /// True if no part of a frame is here.
     pub(crate) fn is_empty(&self) -> bool {
         self.begin == self.end

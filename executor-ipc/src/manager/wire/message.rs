@@ -14,6 +14,8 @@ pub(crate) const CALL: u8 = 1;
 pub(crate) const RELEASE: u8 = 2;
 /// What the last answer brought has arrived.
 pub(crate) const NOD: u8 = 3;
+/// The client gives back what it holds: a lock, a permit.
+pub(crate) const UNHOLD: u8 = 4;
 
 /// An answer.
 pub(crate) const DONE: u8 = 16;
@@ -62,6 +64,7 @@ pub(crate) enum Request<'a> {
     Call { object: u64, arguments: &'a [u8] },
     Release { object: u64 },
     Nod,
+    Unhold { hold: u64 },
 }
 
 /// Reads a frame from a client; `None` if it is none.
@@ -74,6 +77,7 @@ pub(crate) fn read_request(frame: &[u8]) -> Option<Request<'_>> {
         }
         RELEASE => Some(Request::Release { object: u64::from_le_bytes(rest.try_into().ok()?) }),
         NOD if rest.is_empty() => Some(Request::Nod),
+        UNHOLD => Some(Request::Unhold { hold: u64::from_le_bytes(rest.try_into().ok()?) }),
         _ => None,
     }
 }
@@ -124,6 +128,8 @@ mod tests {
         frame[0] = RELEASE;
         assert_eq!(read_request(&frame), None);
         assert_eq!(read_request(&frame[..9]), Some(Request::Release { object: 7 }));
+        frame[0] = UNHOLD;
+        assert_eq!((read_request(&frame), read_request(&frame[..9])), (None, Some(Request::Unhold { hold: 7 })));
         assert_eq!((read_request(&[NOD]), read_request(&[NOD, 0])), (Some(Request::Nod), None));
         assert_eq!((read_request(&[]), read_request(&[CALL, 1]), read_request(&[99])), (None, None, None));
     }

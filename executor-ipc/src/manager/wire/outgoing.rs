@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 
 use super::LENGTH_BYTES;
+use crate::encode::encode_behind;
 
 /// Begins a frame, and gives where.
 pub(crate) fn begin_frame(buffer: &mut Vec<u8>, tag: u8) -> usize {
@@ -30,18 +30,9 @@ pub(crate) fn end_frame(buffer: &mut [u8], begin: usize) -> u64 {
 pub(crate) fn put_frame(buffer: &mut Vec<u8>, message: &impl Serialize) -> Result<(), postcard::Error> {
     let begin = buffer.len();
     buffer.extend_from_slice(&[0; LENGTH_BYTES]);
-    put_postcard(buffer, message).inspect_err(|_| buffer.truncate(begin))?;
+    encode_behind(buffer, message).inspect_err(|_| buffer.truncate(begin))?;
     end_frame(buffer, begin);
     Ok(())
-}
-
-/// Writes a message behind what is there.
-///
-/// # Errors
-///
-/// Those of the encoding; what was written of it stays.
-pub(crate) fn put_postcard(buffer: &mut Vec<u8>, message: &(impl Serialize + ?Sized)) -> Result<(), postcard::Error> {
-    postcard::serialize_with_flavor(message, Behind(buffer))
 }
 
 /// Writes the references that go with an answer behind it.
@@ -50,27 +41,4 @@ pub(crate) fn put_references(buffer: &mut Vec<u8>, references: &BTreeSet<u64>) {
         buffer.extend_from_slice(&reference.to_le_bytes());
     }
     buffer.extend_from_slice(&(references.len() as u64).to_le_bytes());
-}
-
-/// Writes to the end of a buffer.
-struct Behind<'a>(&'a mut Vec<u8>);
-
-impl Flavor for Behind<'_> {
-    type Output = ();
-
-    #[inline]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    #[inline]
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
 }
