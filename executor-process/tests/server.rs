@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use common::{all_workers_of, has_ended, kill, named, stat, watched};
+use common::{all_workers_of, has_ended, kill, named, stat, watched, workers_of};
 use executor_core::{Executor, JobError, JobOptions, Retries, job};
 use executor_testkit::{Gate, Log, Pass, Pen, eventually, jobs};
 
@@ -68,6 +68,38 @@ fn the_fork_server_of_a_large_pool_may_die() {
         for (n, future) in (0..).zip(futures) {
             assert_eq!(future.result().unwrap(), n, "round {round}");
         }
+    }
+}
+
+/// The worker that comes next is ordered while the killed one dies, and the server may be gone by then, or go with the order.
+#[test]
+fn the_fork_server_may_die_while_a_killed_worker_is_replaced() {
+    let _alone = alone();
+    let _watched = watched();
+    let pool = named("replaced", 2).build().unwrap();
+    for round in 0..30_u32 {
+        let (log, gate) = (Log::new(), Gate::new());
+        let job = pool.submit(stand::job(log.pen(), gate.pass()));
+        log.wait_for(1);
+        let server = server_of(u32::try_from(log.entries()[0]).unwrap()).unwrap();
+        if round % 3 == 0 {
+            assert!(kill(server));
+        }
+        let killed = job.handle().kill();
+        if round % 3 > 0 {
+            // The order may be on its way, or carried out.
+            (0..100 * round).for_each(|_| std::hint::spin_loop());
+            kill(server);
+        }
+        match job.result() {
+            Err(JobError::Killed) => assert!(killed, "round {round}"),
+            Err(JobError::WorkerDied { .. }) => {}
+            other => panic!("round {round}: {other:?}"),
+        }
+        let again = JobOptions::new().retries(Retries::times(20));
+        let futures = [1, 2].map(|n| pool.submit_with(jobs::echo::job(n), again.clone()));
+        assert_eq!(futures.map(|future| future.result().unwrap()), [1, 2], "round {round}");
+        eventually("two workers are there, and no third", || workers_of("replaced").len() == 2);
     }
 }
 
