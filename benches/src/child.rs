@@ -34,9 +34,9 @@ fn figures(errand: &Errand) -> Outcome<Vec<(&'static str, f64)>> {
         }
         #[cfg(feature = "ipc")]
         (Run::Ipc(run), Open::Ipc(open) | Open::PythonIpc(open)) => run(&errand.setup, &**ManuallyDrop::new(open()?)),
-        #[cfg(feature = "ipc")]
-        (Run::Ipc(_), _) => Err(crate::outcome::Failure::NotOffered),
-        #[cfg(feature = "process")]
-        (Run::Threads(_), _) | (Run::Processes(_), _) => Err(crate::outcome::Failure::NotOffered),
+        #[cfg(feature = "async")]
+        (Run::AsyncJobs(run), Open::AsyncJobs(open)) => run(&errand.setup, &**ManuallyDrop::new(open(workers)?)),
+        #[cfg(any(feature = "process", feature = "async"))]
+        _ => Err(crate::outcome::Failure::NotOffered),
     }
 }

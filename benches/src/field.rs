@@ -13,6 +13,9 @@ pub(crate) enum Field {
     /// What processes share.
     #[cfg(feature = "ipc")]
     Ipc,
+    /// Async jobs.
+    #[cfg(feature = "async")]
+    AsyncJobs,
 }
 
 impl Field {
@@ -23,6 +26,8 @@ impl Field {
         Field::Processes,
         #[cfg(feature = "ipc")]
         Field::Ipc,
+        #[cfg(feature = "async")]
+        Field::AsyncJobs,
     ];
 
     /// The word on the command line that names all cases of this field.
@@ -33,6 +38,8 @@ impl Field {
             Field::Processes => "processes",
             #[cfg(feature = "ipc")]
             Field::Ipc => "ipc",
+            #[cfg(feature = "async")]
+            Field::AsyncJobs => "async",
         }
     }
 
@@ -44,6 +51,8 @@ impl Field {
             Field::Processes => peers::processes::OURS,
             #[cfg(feature = "ipc")]
             Field::Ipc => peers::ipc::OURS,
+            #[cfg(feature = "async")]
+            Field::AsyncJobs => peers::async_jobs::OURS,
         }
     }
 }

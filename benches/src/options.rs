@@ -133,7 +133,7 @@ pub(crate) fn usage() -> String {
     let mut text = "\
 usage: cargo run --release -p benches -- [CASE…] [--peer NAME]… [--rounds N] [--workers N] [--quick]
 
-  CASE         what to measure; all, unless named. `threads` and `processes` are all of one kind
+  CASE         what to measure; all, unless named. `threads`, `processes`, `ipc` and `async` are all of one kind
   --peer NAME  who is measured; all, unless named. May be repeated, or list names with commas
   --rounds N   how often each peer runs each case (default 5, with --quick 2)
   --workers N  the worker threads or processes of every pool (default 2)

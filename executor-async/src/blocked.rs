@@ -5,7 +5,8 @@
 //! # How
 //!
 //! A thread that polls jobs of the pool mans a [`Post`]. Before the poll it writes there which job that is, and after it that it
-//! is over, and counts both. It reads no clock for that and takes no lock: a poll costs some ns more. The timer of the pool looks
+//! is over, and counts both. It reads no clock for that, and its lock is one that only a look asks for too: a poll costs some ten
+//! ns more. The timer of the pool looks
 //! at the posts [a few times](LOOKS) in the time that a poll may take; what it finds there at so many looks in a row, with no
 //! count in between, is one poll. Looks are counted, and not the time, so that a program that was stopped for a while
 //! accuses nobody.
@@ -17,9 +18,10 @@
 //! back: what a thread has stored is seen by the others long before.
 
 use std::cell::RefCell;
+use std::mem;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,7 +33,6 @@ use tracing::span::Id;
 
 use crate::agenda::Due;
 use crate::pool::{Pool, quietly};
-use crate::slots::SlotKey;
 use crate::sync::Mutex;
 
 /// How long a poll may take, by default: after so long tokio-console says of a task that it never yields.
@@ -58,46 +59,29 @@ struct Manned {
 /// What one thread polls for one pool. Only that thread writes.
 struct Post {
     thread: Option<String>,
+    polled: Mutex<PolledNow>,
+}
+
+#[derive(Default)]
+struct PolledNow {
     /// How many polls have begun, and how many have ended, together.
-    changes: AtomicU64,
-    /// The slot of the job that is polled, or [`NOTHING`].
-    polled: AtomicU64,
-}
-
-/// No slot.
-const NOTHING: u64 = u64::MAX;
-
-fn pack(slot: SlotKey) -> u64 {
-    u64::from(slot.turn) << 32 | u64::from(slot.index)
-}
-
-fn unpack(word: u64) -> Option<SlotKey> {
-    // Truncation takes the index out, which is the lower half.
-    (word != NOTHING).then_some(SlotKey { index: word as u32, turn: (word >> 32) as u32 })
+    changes: u64,
+    /// The job that is polled, if any is.
+    job: Option<JobRef>,
 }
 
 impl Post {
     /// The post of the calling thread.
     fn new() -> Self {
         let thread = thread::current().name().map(str::to_owned);
-        Post { thread, changes: AtomicU64::new(0), polled: AtomicU64::new(NOTHING) }
+        Post { thread, polled: Mutex::default() }
     }
 
     /// Notes what is polled from now on; gives what was before.
-    fn turn_to(&self, polled: u64) -> u64 {
-        let before = self.polled.load(Ordering::Relaxed);
-        self.changes.store(self.changes.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        // Releases the count, to `read`: who sees this sees that count, or a later one.
-        self.polled.store(polled, Ordering::Release);
-        before
-    }
-
-    /// How many changes there were, and what is polled since the last of them. Where that changes just now, the count is the new
-    /// one, and what is polled may be what was before: the next look sees it as it is.
-    fn read(&self) -> (u64, Option<SlotKey>) {
-        // Acquires the count that belongs to it.
-        let polled = self.polled.load(Ordering::Acquire);
-        (self.changes.load(Ordering::Relaxed), unpack(polled))
+    fn turn_to(&self, job: Option<JobRef>) -> Option<JobRef> {
+        let mut polled = self.polled.lock();
+        polled.changes += 1;
+        mem::replace(&mut polled.job, job)
     }
 }
 
@@ -105,12 +89,13 @@ impl Post {
 #[must_use = "the poll is over when this is dropped"]
 pub(crate) struct Watched {
     manned: Rc<Manned>,
-    before: u64,
+    before: Option<JobRef>,
 }
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.manned.post.turn_to(self.before);
+        // The job may go with this, after the lock.
+        drop(self.manned.post.turn_to(self.before.take()));
     }
 }
 
@@ -144,7 +129,7 @@ struct Seen {
 
 /// A poll that takes too long.
 struct Blocked {
-    slot: SlotKey,
+    job: JobRef,
     blocked_for: Duration,
     thread: Option<String>,
 }
@@ -192,16 +177,16 @@ impl Posts {
         // Those of threads that have ended.
         looked.places.retain(|seen| Arc::strong_count(&seen.post) > 1);
         for seen in &mut looked.places {
-            let (changes, polled) = seen.post.read();
-            if changes != seen.changes {
-                (seen.changes, seen.since, seen.looks) = (changes, now, 0);
+            let polled = seen.post.polled.lock();
+            if polled.changes != seen.changes {
+                (seen.changes, seen.since, seen.looks) = (polled.changes, now, 0);
                 is_quiet = false;
-            } else if let Some(slot) = polled {
+            } else if let Some(job) = &polled.job {
                 seen.looks = seen.looks.saturating_add(1);
                 is_quiet = false;
                 if seen.looks == LOOKS {
                     let thread = seen.post.thread.clone();
-                    blocked.push(Blocked { slot, blocked_for: now - seen.since, thread });
+                    blocked.push(Blocked { job: job.clone(), blocked_for: now - seen.since, thread });
                 }
             }
         }
@@ -214,11 +199,11 @@ impl Posts {
 }
 
 impl Pool {
-    /// Watches the poll of the job in `slot`, which begins now, until the guard is dropped.
+    /// Watches the poll of a job, which begins now, until the guard is dropped.
     #[inline]
-    pub(crate) fn watch_poll(&self, slot: SlotKey) -> Watched {
+    pub(crate) fn watch_poll(&self, job: Option<&JobRef>) -> Watched {
         let manned = self.posts.man(self.id);
-        let before = manned.post.turn_to(pack(slot));
+        let before = manned.post.turn_to(job.cloned());
         if !self.posts.looks.load(Ordering::Relaxed) {
             self.begin_looks();
         }
@@ -243,11 +228,8 @@ impl Pool {
     pub(crate) fn look_for_blocked(&self) {
         let (blocked, again) = self.posts.look(Instant::now());
         for blocked in blocked {
-            let job = self.lock().slots.job(blocked.slot);
-            if let Some(job) = job {
-                // The subscriber is the user's.
-                quietly(|| blocked.tell(&job));
-            }
+            // The subscriber is the user's.
+            quietly(|| blocked.tell());
         }
         if again {
             self.put_look();
@@ -256,20 +238,20 @@ impl Pool {
 }
 
 impl Blocked {
-    fn tell(&self, job: &JobRef) {
-        let span = job.span().upgrade();
+    fn tell(&self) {
+        let span = self.job.span().upgrade();
         // The subscriber that knows the span, which need not be the current one.
         let told = span.as_ref().and_then(|span| {
-            span.with_subscriber(|(id, subscriber)| with_default(subscriber, || self.tell_in(Some(id.clone()), job)))
+            span.with_subscriber(|(id, subscriber)| with_default(subscriber, || self.tell_in(Some(id.clone()))))
         });
         if told.is_none() {
-            self.tell_in(None, job);
+            self.tell_in(None);
         }
     }
 
     /// The fields are part of the documentation of the feature.
-    fn tell_in(&self, span: Option<Id>, job: &JobRef) {
-        let Blocked { blocked_for, thread, .. } = self;
+    fn tell_in(&self, span: Option<Id>) {
+        let Blocked { job, blocked_for, thread } = self;
         tracing::warn!(
             target: "executor_async::blocked",
             parent: span,
@@ -285,9 +267,17 @@ impl Blocked {
 
 #[cfg(test)]
 mod tests {
+    use executor_core::InlineExecutor;
+    use executor_core::JobId;
+    use executor_core::backend::closure_task;
+
     use super::*;
 
-    const SLOT: SlotKey = SlotKey { index: 3, turn: 5 };
+    /// A job, to be polled.
+    fn job() -> JobRef {
+        let (task, _future) = closure_task(&InlineExecutor::new(), || {});
+        task.job().unwrap().clone()
+    }
 
     /// Posts, and the one of the calling thread.
     fn posts() -> (Posts, Arc<Post>) {
@@ -296,19 +286,20 @@ mod tests {
         (posts, post)
     }
 
-    fn look(posts: &Posts) -> (Vec<SlotKey>, bool) {
+    fn look(posts: &Posts) -> (Vec<JobId>, bool) {
         let (blocked, again) = posts.look(Instant::now());
-        (blocked.into_iter().map(|blocked| blocked.slot).collect(), again)
+        (blocked.into_iter().map(|blocked| blocked.job.id()).collect(), again)
     }
 
     #[test]
     fn a_poll_that_lasts_is_found_once() {
         let (posts, post) = posts();
+        let job = job();
         for _ in 0..3 {
-            let before = post.turn_to(pack(SLOT));
+            let before = post.turn_to(Some(job.clone()));
             // The look that sees it first, and all but one of those that make it too long.
             (0..LOOKS).for_each(|_| assert_eq!(look(&posts), (vec![], true)));
-            assert_eq!(look(&posts), (vec![SLOT], true));
+            assert_eq!(look(&posts), (vec![job.id()], true));
             (0..2 * LOOKS).for_each(|_| assert_eq!(look(&posts), (vec![], true)));
             post.turn_to(before);
         }
@@ -317,8 +308,9 @@ mod tests {
     #[test]
     fn many_polls_of_one_job_are_none_that_lasts() {
         let (posts, post) = posts();
+        let job = job();
         for _ in 0..5 * LOOKS {
-            let before = post.turn_to(pack(SLOT));
+            let before = post.turn_to(Some(job.clone()));
             assert_eq!(look(&posts), (vec![], true));
             post.turn_to(before);
         }
@@ -327,14 +319,14 @@ mod tests {
     #[test]
     fn a_poll_inside_another_is_the_one_that_is_found() {
         let (posts, post) = posts();
-        let inner = SlotKey { index: 1, turn: 0 };
-        let outer = post.turn_to(pack(SLOT));
-        let before = post.turn_to(pack(inner));
+        let (inner, other) = (job(), job());
+        let outer = post.turn_to(Some(other.clone()));
+        let before = post.turn_to(Some(inner.clone()));
         (0..LOOKS).for_each(|_| assert_eq!(look(&posts), (vec![], true)));
-        assert_eq!(look(&posts), (vec![inner], true));
+        assert_eq!(look(&posts), (vec![inner.id()], true));
         post.turn_to(before);
         (0..LOOKS).for_each(|_| assert_eq!(look(&posts), (vec![], true)));
-        assert_eq!(look(&posts), (vec![SLOT], true));
+        assert_eq!(look(&posts), (vec![other.id()], true));
         post.turn_to(outer);
     }
 
@@ -342,8 +334,9 @@ mod tests {
     fn looks_end_when_nothing_is_polled() {
         let (posts, post) = posts();
         assert!(posts.begin_looks() && !posts.begin_looks());
+        let job = job();
         let poll = || {
-            let before = post.turn_to(pack(SLOT));
+            let before = post.turn_to(Some(job.clone()));
             post.turn_to(before);
         };
         poll();

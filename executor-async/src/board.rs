@@ -1,7 +1,7 @@
 //! What is under the one lock of a pool: the jobs that wait, those that are with the runtime, the seats, how far the pool
 //! has ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 use std::thread::{self, Thread};
@@ -9,16 +9,15 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 use std::time::Instant;
 
-use executor_core::backend::{JobRef, PoolId, RoomTicket, Seat, Task};
+use executor_core::backend::{JobRef, Next, Polled, PoolId, Queue, RoomTicket, Seat, Task, Ticket};
 use executor_core::{JobError, Rejection, Shutdown};
 use tokio::runtime::Runtime;
-use tokio::task::AbortHandle;
 
 use crate::agenda::{Agenda, Due};
 use crate::driver::BATCH_MAX;
-use crate::place::Place;
-use crate::queue::{Next, Queue, Ticket};
-use crate::slots::{SlotKey, Slots, Stop};
+use crate::parked::Parked;
+use crate::place::{ASYNCS, FUNCTIONS, Place};
+use crate::slots::{Left, SlotKey, Slots};
 
 /// The state of a pool. Every method is called under the lock; what it gives is carried out or dropped after it.
 pub(crate) struct Board {
@@ -28,8 +27,8 @@ pub(crate) struct Board {
     asyncs: Queue,
     pub(crate) slots: Slots,
     pub(crate) agenda: Agenda,
-    /// Queued functions that async jobs await.
-    awaited: BTreeSet<Ticket>,
+    /// Functions that async jobs await, by the number of the job. They were in the queue when that was noted.
+    awaited: BTreeMap<u64, JobRef>,
     /// The seats that no thread has taken.
     seats: BTreeMap<usize, Seating>,
     seats_made: usize,
@@ -42,6 +41,10 @@ pub(crate) struct Board {
     async_seat: Ready,
     /// Drivers that are with the runtime.
     drivers: usize,
+    /// How many async jobs they have, which have neither ended nor a slot.
+    driven: usize,
+    /// The runtime has ended.
+    runtime_is_gone: bool,
     shutdown: Option<Shutdown>,
     broken: Option<String>,
     /// It was shut down, and nothing is left.
@@ -98,13 +101,15 @@ pub(crate) struct Seating {
 #[derive(Default)]
 pub(crate) struct Order {
     /// An async job goes to the runtime, above the limit.
-    pub(crate) poll: Option<(SlotKey, Task)>,
+    pub(crate) poll: Option<Task>,
     /// So many drivers go to the runtime, and begin the async jobs that wait.
     pub(crate) drivers: usize,
     /// A thread takes this seat, and runs this first.
     pub(crate) thread: Option<(Seating, Option<Next>)>,
     /// The seat of the async jobs is to be initialized.
     pub(crate) prepares: bool,
+    /// No more looked at; only dropped after the lock.
+    pub(crate) unawaited: Vec<JobRef>,
 }
 
 /// Why a task was not admitted.
@@ -129,17 +134,19 @@ impl Board {
         Board {
             pool,
             limits,
-            functions: Queue::default(),
-            asyncs: Queue::default(),
+            functions: Queue::new(FUNCTIONS),
+            asyncs: Queue::new(ASYNCS),
             slots: Slots::default(),
             agenda: Agenda::default(),
-            awaited: BTreeSet::new(),
+            awaited: BTreeMap::new(),
             seats: BTreeMap::new(),
             seats_made: 0,
             seated: BTreeMap::new(),
             threads: 0,
             blocked: 0,
             drivers: 0,
+            driven: 0,
+            runtime_is_gone: false,
             async_seat: if limits.prepares { Ready::No } else { Ready::Yes },
             shutdown: None,
             broken: None,
@@ -171,12 +178,15 @@ impl Board {
         let Some((jobs, is_async)) = task.as_ref().map(|task| (task.jobs(), task.is_async())) else {
             return Ok(Order::default());
         };
-        let goes_at_once = is_async && self.asyncs.jobs() < self.free_slots();
-        if !above_bound && !goes_at_once && self.waiting() + jobs > self.limits.waiting {
-            return Err(Denied::Full);
+        let is_bounded = !above_bound && self.limits.waiting != usize::MAX;
+        if is_bounded {
+            let goes_at_once = is_async && self.asyncs.jobs() < self.free_slots();
+            if !goes_at_once && self.waiting() + jobs > self.limits.waiting {
+                return Err(Denied::Full);
+            }
         }
         self.accepted += jobs as u64;
-        Ok(task.take().map(|task| self.put(task)).unwrap_or_default())
+        Ok(self.put(task, jobs, is_async))
     }
 
     /// Puts a job in for its next attempt. It was accepted long ago, so that no bound concerns it.
@@ -185,18 +195,20 @@ impl Board {
     ///
     /// Gives it back if the pool cancels what waits, or is broken: there is no next attempt.
     pub(crate) fn readmit(&mut self, task: Task) -> Result<Order, Task> {
-        if self.gives_up() { Err(task) } else { Ok(self.put(task)) }
+        if self.gives_up() {
+            return Err(task);
+        }
+        let is_async = task.is_async();
+        Ok(self.put(&mut Some(task), 1, is_async))
     }
 
-    /// Puts a task where it waits or runs.
-    fn put(&mut self, task: Task) -> Order {
-        if !task.is_async() {
-            task.set_place(Place::Function(self.functions.next_ticket(task.priority())).to_u64());
-            self.functions.push(task);
+    /// Puts a task where it waits.
+    fn put(&mut self, task: &mut Option<Task>, jobs: usize, is_async: bool) -> Order {
+        if !is_async {
+            self.functions.push(task, jobs);
             return Order { thread: self.call_thread(), ..Order::default() };
         }
-        task.set_place(Place::Async(self.asyncs.next_ticket(task.priority())).to_u64());
-        self.asyncs.push(task);
+        self.asyncs.push(task, jobs);
         let prepares = self.async_seat == Ready::No;
         if prepares {
             self.async_seat = Ready::Soon;
@@ -206,12 +218,16 @@ impl Board {
 
     /// How many more async jobs may go to the runtime.
     fn free_slots(&self) -> usize {
-        if self.async_seat == Ready::Yes { self.limits.asyncs.saturating_sub(self.slots.len()) } else { 0 }
+        if self.async_seat == Ready::Yes {
+            self.limits.asyncs.saturating_sub(self.slots.len() + self.driven)
+        } else {
+            0
+        }
     }
 
     /// A driver for the async jobs that wait, if one more can begin any.
     pub(crate) fn call_driver(&mut self) -> usize {
-        let is_needed = self.drivers < self.limits.drivers && !self.asyncs.is_empty() && self.free_slots() > 0;
+        let is_needed = self.drivers < self.limits.drivers && self.asyncs.tasks() > 0 && self.free_slots() > 0;
         self.drivers += usize::from(is_needed);
         usize::from(is_needed)
     }
@@ -221,19 +237,40 @@ impl Board {
         self.drivers -= 1;
     }
 
-    fn give_slot(&mut self, task: Task) -> Option<(SlotKey, Task)> {
-        let slot = self.slots.take(task.job()?.clone());
-        task.set_place(Place::Slot(slot).to_u64());
-        Some((slot, task))
+    /// So many jobs that drivers had have ended.
+    pub(crate) fn driven_ended(&mut self, jobs: usize) {
+        self.driven -= jobs;
+    }
+
+    /// A job that a driver had waits, and has a slot from now on.
+    pub(crate) fn park(&mut self, job: &JobRef, parked: &Arc<Parked>, polled: &Polled) -> SlotKey {
+        self.driven -= 1;
+        self.give_slot(job, parked, polled)
+    }
+
+    /// A slot for a job that is with the runtime.
+    pub(crate) fn give_slot(&mut self, job: &JobRef, parked: &Arc<Parked>, polled: &Polled) -> SlotKey {
+        let slot = self.slots.take(job.clone(), Arc::clone(parked));
+        polled.set_place(slot.to_place());
+        slot
+    }
+
+    /// True if jobs that wait for something are to end, because the pool kills what runs or the runtime is gone.
+    pub(crate) fn ends_parked(&self) -> bool {
+        self.runtime_is_gone || self.shutdown == Some(Shutdown::Kill)
+    }
+
+    /// The runtime has ended: gives the jobs that lie outside of it.
+    pub(crate) fn end_of_runtime(&mut self) -> Vec<(JobRef, Arc<Parked>)> {
+        self.runtime_is_gone = true;
+        self.slots.all()
     }
 
     /// The next async jobs for a driver, as far as there is room for them.
-    pub(crate) fn next_asyncs(&mut self, begun: &mut Vec<(SlotKey, Task)>) {
+    pub(crate) fn next_asyncs(&mut self, begun: &mut VecDeque<Task>) {
         let share = self.asyncs.jobs() / (8 * self.limits.drivers.max(1));
-        for _ in 0..share.clamp(1, BATCH_MAX).min(self.free_slots()) {
-            let Some(next) = self.asyncs.pop() else { return };
-            begun.extend(self.give_slot(next.task));
-        }
+        self.asyncs.pop_some(share.clamp(1, BATCH_MAX).min(self.free_slots()), begun);
+        self.driven += begun.len();
     }
 
     /// The seat of the async jobs is initialized: those that wait may go.
@@ -243,17 +280,17 @@ impl Board {
     }
 
     /// An async job left its slot; gives what is to be dropped after the lock.
-    pub(crate) fn leave_slot(&mut self, slot: SlotKey) -> Option<JobRef> {
-        let (job, limit) = self.slots.leave(slot)?;
-        if let Some(limit) = limit {
-            self.agenda.remove(limit);
+    pub(crate) fn leave_slot(&mut self, slot: SlotKey) -> Option<Left> {
+        let left = self.slots.leave(slot)?;
+        if let Some(limit) = &left.limit {
+            self.agenda.remove(**limit);
         }
-        Some(job)
+        Some(left)
     }
 
     /// A thread for the functions that wait, if there may be one more.
     fn call_thread(&mut self) -> Option<(Seating, Option<Next>)> {
-        if self.functions.is_empty() || self.threads >= self.limits.functions {
+        if self.functions.tasks() == 0 || self.threads >= self.limits.functions {
             return None;
         }
         Some((self.take_seat(), None))
@@ -275,22 +312,26 @@ impl Board {
 
     /// A thread above the limit for a function that an async job awaits, if every other thread waits for a job too: else
     /// neither might ever come to its end.
-    fn call_thread_above(&mut self) -> Option<(Seating, Option<Next>)> {
+    fn call_thread_above(&mut self) -> Order {
+        let mut order = Order::default();
         if self.threads < self.limits.functions || self.blocked < self.threads {
-            return None;
+            return order;
         }
-        while let Some(ticket) = self.awaited.pop_first() {
-            if let Some(next) = self.functions.take(ticket) {
-                return Some((self.take_seat(), Some(next)));
+        while let Some((_, job)) = self.awaited.pop_first() {
+            let next = self.functions.take_of(&job);
+            order.unawaited.push(job);
+            if next.is_some() {
+                order.thread = Some((self.take_seat(), next));
+                break;
             }
         }
-        None
+        order
     }
 
     /// The job of a thread is about to wait for another job.
     pub(crate) fn block(&mut self) -> Order {
         self.blocked += 1;
-        Order { thread: self.call_thread_above(), ..Order::default() }
+        self.call_thread_above()
     }
 
     /// The job of a thread that waited has ended.
@@ -298,18 +339,22 @@ impl Board {
         self.blocked -= 1;
     }
 
+    /// True if a job that waits, as far as its place tells, may be with a driver.
+    pub(crate) fn may_be_driven(&self, job: &JobRef) -> bool {
+        self.async_seat == Ready::Yes && self.driven > 0 && Place::of(job) == Place::Async
+    }
+
     /// Somebody on a worker of the pool awaits `job`: an async one goes to the runtime at once, above the limit.
     pub(crate) fn await_job(&mut self, job: &JobRef) -> Order {
         match Place::of(job) {
-            Place::Function(ticket) => {
-                self.awaited.insert(ticket);
-                Order { thread: self.call_thread_above(), ..Order::default() }
+            Place::Function => {
+                self.awaited.entry(job.id().as_u64()).or_insert_with(|| job.clone());
+                self.call_thread_above()
             }
-            Place::Async(ticket) if self.async_seat == Ready::Yes => {
-                let task = self.asyncs.remove_of(job, ticket, |_| true);
-                Order { poll: task.and_then(|task| self.give_slot(task)), ..Order::default() }
+            Place::Async if self.async_seat == Ready::Yes => {
+                Order { poll: self.asyncs.remove_of(job, |_| true), ..Order::default() }
             }
-            Place::Async(_) | Place::Slot(_) => Order::default(),
+            Place::Async | Place::Slot(_) => Order::default(),
         }
     }
 
@@ -319,11 +364,9 @@ impl Board {
         let over = finished.and_then(|ticket| self.functions.remove(ticket));
         let is_above = self.threads - self.blocked > self.limits.functions;
         let next = if is_above { None } else { self.functions.pop() };
-        if self.functions.is_empty() {
-            self.awaited.clear();
-        }
+        let unawaited = if self.functions.tasks() == 0 { self.take_awaited() } else { Vec::new() };
         let thread = if next.is_some() { self.call_thread() } else { None };
-        (next, over, Order { thread, ..Order::default() })
+        (next, over, Order { thread, unawaited, ..Order::default() })
     }
 
     /// The calling thread takes its seat, so that it can be woken.
@@ -365,24 +408,25 @@ impl Board {
     }
 
     /// A job was withdrawn: gives its task, if it waited, or the way to take it from the runtime.
-    pub(crate) fn withdrawn(&mut self, job: &JobRef) -> (Option<Task>, Option<AbortHandle>) {
+    pub(crate) fn withdrawn(&mut self, job: &JobRef) -> (Option<Task>, Option<Arc<Parked>>) {
         self.cancelled += 1;
-        match Place::of(job) {
-            Place::Slot(slot) if self.slots.is_of(slot, job) => (None, self.slots.stop(slot, Stop::Asked)),
-            Place::Slot(_) => (None, None),
-            // A chunk still counts this item, which is settled after this.
-            place => (self.remove(place, job, |task| task.share().is_none() || task.jobs() <= 1), None),
-        }
+        // A chunk still counts this item, which is settled after this.
+        (self.remove(job, |task| task.share().is_none() || task.jobs() <= 1), self.parked_of(job))
+    }
+
+    /// The way to stop a job that has a slot.
+    pub(crate) fn parked_of(&mut self, job: &JobRef) -> Option<Arc<Parked>> {
+        if let Place::Slot(slot) = Place::of(job) { self.slots.parked_of(slot, job) } else { None }
     }
 
     /// Takes the task of a claimed job out, unless it is a chunk.
     pub(crate) fn claimed(&mut self, job: &JobRef) -> Option<Task> {
-        self.remove(Place::of(job), job, |task| task.share().is_none())
+        self.remove(job, |task| task.share().is_none())
     }
 
     /// Takes out the task of a job whose next attempt is due.
     pub(crate) fn take_due_retry(&mut self, job: &JobRef) -> Option<Task> {
-        self.remove(Place::of(job), job, Task::is_retry)
+        self.remove(job, Task::is_retry)
     }
 
     /// Takes out the task of a job that waits for its next attempt, due or not.
@@ -390,10 +434,10 @@ impl Board {
         self.take_due_retry(job).or_else(|| self.agenda.take_retry_of(job))
     }
 
-    fn remove(&mut self, place: Place, job: &JobRef, condition: impl FnOnce(&Task) -> bool) -> Option<Task> {
-        match place {
-            Place::Function(ticket) => self.functions.remove_of(job, ticket, condition),
-            Place::Async(ticket) => self.asyncs.remove_of(job, ticket, condition),
+    fn remove(&mut self, job: &JobRef, condition: impl FnOnce(&Task) -> bool) -> Option<Task> {
+        match Place::of(job) {
+            Place::Function => self.functions.remove_of(job, condition),
+            Place::Async => self.asyncs.remove_of(job, condition),
             Place::Slot(_) => None,
         }
     }
@@ -411,16 +455,18 @@ impl Board {
         Ok(())
     }
 
-    /// Refuses new tasks from now on; gives those that are to be cancelled.
-    pub(crate) fn shut_down(&mut self, mode: Shutdown) -> (Shutdown, Vec<Task>) {
+    /// Refuses new tasks from now on; gives those that are to be cancelled, and what is to be dropped after the lock.
+    pub(crate) fn shut_down(&mut self, mode: Shutdown) -> (Shutdown, Vec<Task>, Vec<JobRef>) {
         let mode = self.shutdown.map_or(mode, |before| before.max(mode));
         self.shutdown = Some(mode);
         self.clearing += 1;
-        (mode, if mode == Shutdown::Drain { Vec::new() } else { self.take_all() })
+        let (tasks, unawaited) = if mode == Shutdown::Drain { Default::default() } else { self.take_all() };
+        (mode, tasks, unawaited)
     }
 
-    /// Refuses new tasks from now on, because of `cause`; gives those that waited, to be failed.
-    pub(crate) fn break_down(&mut self, cause: &str) -> Vec<Task> {
+    /// Refuses new tasks from now on, because of `cause`; gives those that waited, to be failed, and what is to be dropped after the
+    /// lock.
+    pub(crate) fn break_down(&mut self, cause: &str) -> (Vec<Task>, Vec<JobRef>) {
         self.broken.get_or_insert_with(|| cause.to_owned());
         self.clearing += 1;
         if self.async_seat == Ready::Soon {
@@ -429,12 +475,15 @@ impl Board {
         self.take_all()
     }
 
-    fn take_all(&mut self) -> Vec<Task> {
-        self.awaited.clear();
+    fn take_all(&mut self) -> (Vec<Task>, Vec<JobRef>) {
         let mut tasks = self.functions.drain();
         tasks.extend(self.asyncs.drain());
         tasks.extend(self.agenda.take_retries());
-        tasks
+        (tasks, self.take_awaited())
+    }
+
+    fn take_awaited(&mut self) -> Vec<JobRef> {
+        std::mem::take(&mut self.awaited).into_values().collect()
     }
 
     pub(crate) fn is_shut_down(&self) -> bool {
@@ -449,8 +498,8 @@ impl Board {
             && self.drivers == 0
             && self.clearing == 0
             && self.async_seat != Ready::Soon
-            && self.functions.is_empty()
-            && self.asyncs.is_empty()
+            && self.functions.tasks() == 0
+            && self.asyncs.tasks() == 0
             && self.agenda.retries() == 0;
         ended && !std::mem::replace(&mut self.over, true)
     }

@@ -1,15 +1,13 @@
-//! The async jobs that are with the runtime, so that each of them can be stopped.
+//! The async jobs that have not ended at their first poll, so that each of them can be stopped.
+
+use std::sync::Arc;
 
 use executor_core::backend::JobRef;
-use tokio::task::AbortHandle;
 
 use crate::agenda::Key;
+use crate::parked::Parked;
 
-/// After so many jobs in one slot the turns begin again, so that slot and turn fit in what a cell keeps of its place. A place is
-/// used only while its job is there or shortly after.
-const TURNS: u32 = 1 << 29;
-
-/// The async jobs that are with the runtime.
+/// The async jobs that wait for something, or have a task of the runtime.
 #[derive(Default)]
 pub(crate) struct Slots {
     slots: Vec<Slot>,
@@ -25,19 +23,9 @@ struct Slot {
 
 struct Held {
     job: JobRef,
-    /// Missing until the runtime has the task.
-    abort: Option<AbortHandle>,
-    stop: Option<Stop>,
-    limit: Option<Key>,
-}
-
-/// Why a job is stopped by force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// It was killed, or withdrawn before its first poll: its cell knows.
-    Asked,
-    /// It passed its run limit.
-    Limit,
+    parked: Arc<Parked>,
+    /// Boxed, because few jobs have one.
+    limit: Option<Box<Key>>,
 }
 
 /// The slot of one job.
@@ -47,20 +35,29 @@ pub(crate) struct SlotKey {
     pub(crate) turn: u32,
 }
 
+/// What was in a slot, to be dropped after the lock.
+#[must_use]
+pub(crate) struct Left {
+    _job: JobRef,
+    _parked: Arc<Parked>,
+    /// Where the limit of the job is noted.
+    pub(crate) limit: Option<Box<Key>>,
+}
+
 impl Slots {
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
-    /// A slot for a job that is about to be handed to the runtime.
-    pub(crate) fn take(&mut self, job: JobRef) -> SlotKey {
+    /// A slot for a job, which can be stopped through `parked`.
+    pub(crate) fn take(&mut self, job: JobRef, parked: Arc<Parked>) -> SlotKey {
         let index = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
-            // 2^32 tasks of the runtime would take some TiB.
+            // 2^32 jobs that wait would take some TiB.
             (self.slots.len() - 1) as u32
         });
         let slot = &mut self.slots[index as usize];
-        slot.held = Some(Held { job, abort: None, stop: None, limit: None });
+        slot.held = Some(Held { job, parked, limit: None });
         SlotKey { index, turn: slot.turn }
     }
 
@@ -69,59 +66,36 @@ impl Slots {
         if slot.turn == key.turn { slot.held.as_mut() } else { None }
     }
 
-    /// True if `job` is at `key`.
-    pub(crate) fn is_of(&mut self, key: SlotKey, job: &JobRef) -> bool {
-        self.held(key).is_some_and(|held| held.job.id() == job.id())
-    }
-
-    /// The job in the slot.
-    #[cfg(feature = "tracing")]
-    pub(crate) fn job(&mut self, key: SlotKey) -> Option<JobRef> {
-        self.held(key).map(|held| held.job.clone())
-    }
-
-    /// The runtime has the task of the job; gives the way to abort it back if it is to be used at once.
-    pub(crate) fn set_abort(&mut self, key: SlotKey, abort: AbortHandle) -> Option<AbortHandle> {
+    /// The way to stop `job`, if it is at `key`.
+    pub(crate) fn parked_of(&mut self, key: SlotKey, job: &JobRef) -> Option<Arc<Parked>> {
         let held = self.held(key)?;
-        if held.stop.is_some() {
-            return Some(abort);
-        }
-        held.abort = Some(abort);
-        None
+        (held.job.id() == job.id()).then(|| Arc::clone(&held.parked))
     }
 
-    /// Says that the job is to be stopped; gives the way to abort it, if the runtime has it.
-    pub(crate) fn stop(&mut self, key: SlotKey, why: Stop) -> Option<AbortHandle> {
-        let held = self.held(key)?;
-        held.stop.get_or_insert(why);
-        held.abort.clone()
+    /// The way to stop the job at `key`.
+    pub(crate) fn parked(&mut self, key: SlotKey) -> Option<Arc<Parked>> {
+        self.held(key).map(|held| Arc::clone(&held.parked))
     }
 
-    /// Why the job was stopped, if it was.
-    pub(crate) fn why(&mut self, key: SlotKey) -> Option<Stop> {
-        self.held(key)?.stop
-    }
-
-    pub(crate) fn set_limit(&mut self, key: SlotKey, limit: Key) {
+    /// Keeps where the limit of a job is noted, unless it has one.
+    pub(crate) fn set_limit(&mut self, key: SlotKey, limit: impl FnOnce() -> Key) {
         if let Some(held) = self.held(key) {
-            held.limit = Some(limit);
+            held.limit.get_or_insert_with(|| Box::new(limit()));
         }
     }
 
-    /// Empties the slot; gives what is to be dropped after the lock, and where the limit of the job is noted.
-    pub(crate) fn leave(&mut self, key: SlotKey) -> Option<(JobRef, Option<Key>)> {
+    /// Empties the slot.
+    pub(crate) fn leave(&mut self, key: SlotKey) -> Option<Left> {
         let slot = self.slots.get_mut(key.index as usize).filter(|slot| slot.turn == key.turn)?;
-        let Held { job, limit, .. } = slot.held.take()?;
-        slot.turn = (slot.turn + 1) % TURNS;
+        let Held { job, parked, limit } = slot.held.take()?;
+        slot.turn = (slot.turn + 1) % SlotKey::TURNS;
         self.free.push(key.index);
-        Some((job, limit))
+        Some(Left { _job: job, _parked: parked, limit })
     }
 
-    /// All jobs that are with the runtime, and where.
-    pub(crate) fn all(&self) -> Vec<(SlotKey, JobRef)> {
-        let slots = (0..).zip(&self.slots);
-        slots
-            .filter_map(|(index, slot)| Some((SlotKey { index, turn: slot.turn }, slot.held.as_ref()?.job.clone())))
-            .collect()
+    /// All jobs, and the ways to stop them.
+    pub(crate) fn all(&self) -> Vec<(JobRef, Arc<Parked>)> {
+        let held = self.slots.iter().filter_map(|slot| slot.held.as_ref());
+        held.map(|held| (held.job.clone(), Arc::clone(&held.parked))).collect()
     }
 }

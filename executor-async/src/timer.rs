@@ -10,8 +10,9 @@ use executor_core::backend::Retry;
 
 use crate::agenda::Due;
 use crate::board::Board;
+use crate::parked::Stop;
 use crate::pool::Pool;
-use crate::slots::{SlotKey, Stop};
+use crate::slots::SlotKey;
 use crate::sync::MutexGuard;
 
 impl Pool {
@@ -30,13 +31,13 @@ impl Pool {
         }
     }
 
-    /// Stops the job in the slot when `limit` has passed. If the system has no thread for the timer, the job is not stopped,
+    /// Stops the job in the slot when `limit` has passed, unless it has a limit already. If the system has no thread for the timer, the job is not stopped,
     /// and its end is judged by the limit all the same.
     pub(crate) fn limit(&self, slot: SlotKey, limit: Duration) {
         let Some(at) = Instant::now().checked_add(limit) else { return };
         let mut board = self.lock();
-        let key = board.agenda.add(at, Due::Limit(slot));
-        board.slots.set_limit(slot, key);
+        let Board { agenda, slots, .. } = &mut *board;
+        slots.set_limit(slot, || agenda.add(at, Due::Limit(slot)));
         self.wake_timer(board);
     }
 
@@ -80,10 +81,10 @@ fn run(pool: &Arc<Pool>) {
                 board = pool.lock();
             }
             Some(Due::Limit(slot)) => {
-                let abort = board.slots.stop(slot, Stop::Limit);
+                let parked = board.slots.parked(slot);
                 drop(board);
-                if let Some(abort) = abort {
-                    abort.abort();
+                if let Some(parked) = parked {
+                    parked.stop(Stop::Limit);
                 }
                 board = pool.lock();
             }

@@ -27,6 +27,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         if !self.0.lock().over {
             self.0.break_down(RUNTIME_GONE);
+            self.0.rouse_all();
         }
     }
 }

@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use executor_core::JobError;
-use executor_core::backend::{PoolId, Ran};
+use executor_core::backend::{Next, PoolId, Ran};
 
 use crate::blocking::Permission;
 use crate::board::Seating;
 use crate::pool::{Pool, RUNTIME_GONE};
-use crate::queue::Next;
 use crate::tally::Unrun;
 
 /// How long a chunk may keep a thread before it looks at the queue again, for a job of a higher priority. As long as the thread

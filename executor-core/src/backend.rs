@@ -27,6 +27,7 @@ pub use crate::job_ref::{Claim, JobRef};
 pub use crate::parcel::{Arrived, Callbacks, Landed, Parcel, RunOptions, Slice};
 
 pub use crate::polled::Polled;
+pub use crate::queue::{Next, Queue, Ticket};
 pub use crate::registry::{Table, table};
 pub use crate::room::{Room, RoomTicket};
 pub use crate::row::RowClaim;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Context;
 use std::time::{Duration, Instant};
 
 use crate::backend::{Ran, Tally};
@@ -46,15 +46,9 @@ pub(crate) trait AnyCell: Send + Sync {
         false
     }
 
-    /// Polls the job that `ticket` opens, and starts it if that is the first poll; gives the ticket back if it is not at its
-    /// end. A cell that is never polled runs the job to its end.
-    fn poll(
-        self: Arc<Self>,
-        index: u32,
-        ticket: Ticket,
-        _: &mut Context<'_>,
-        tally: &dyn Tally,
-    ) -> Result<Ran, Ticket> {
+    /// Polls the job that `ticket` opens, and starts it if that is the first poll; gives it back if it is not at its end. A cell
+    /// that is never polled runs the job to its end.
+    fn poll(self: Arc<Self>, index: u32, ticket: Ticket, _: &mut Context<'_>, tally: &dyn Tally) -> Result<Ran, Claim> {
         Ok(self.run(index, ticket, tally))
     }
 
@@ -348,15 +342,11 @@ impl Claim {
         }
     }
 
-    /// Polls the job once. See [`Polled`](crate::backend::Polled).
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, tally: &dyn Tally) -> Poll<Ran> {
-        let Some((job, ticket)) = self.begun.take() else { return Poll::Ready(Ran::Done) };
-        match Arc::clone(&job.cell).poll(job.index, ticket, cx, tally) {
-            Ok(ran) => Poll::Ready(ran),
-            Err(ticket) => {
-                self.begun = Some((job, ticket));
-                Poll::Pending
-            }
+    /// Polls the job once; gives it back if it is not at its end. See [`Polled`](crate::backend::Polled).
+    pub(crate) fn poll(mut self, cx: &mut Context<'_>, tally: &dyn Tally) -> Result<Ran, Claim> {
+        match self.begun.take() {
+            Some((JobRef { cell, index, .. }, ticket)) => cell.poll(index, ticket, cx, tally),
+            None => Ok(Ran::Done),
         }
     }
 

@@ -122,6 +122,7 @@ mod panic;
 mod parcel;
 mod payload;
 mod polled;
+mod queue;
 mod record;
 mod register;
 mod room;

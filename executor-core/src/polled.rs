@@ -42,25 +42,36 @@ impl Polled {
         }
     }
 
+    /// Notes where the backend keeps it, as [`Task::set_place`] does.
+    pub fn set_place(&self, place: u64) {
+        if let Some(job) = self.job() {
+            job.record().set_place(place);
+        }
+    }
+
     /// Polls the job once, inside its context, and tells what became of it. A job that is not async, and the items of a chunk,
     /// are run to their end. One that was cancelled or claimed meanwhile is passed over.
     ///
+    /// A job that comes to its end while the pool [stops](crate::backend::Control::is_stopping) ends as killed.
+    ///
     /// If the job awaits jobs that nobody has begun, [`Control::help`](crate::backend::Control::help) is called for each.
     pub fn poll(&mut self, cx: &mut Context<'_>, tally: &dyn Tally) -> Poll<Ran> {
-        let mut claim = match std::mem::replace(&mut self.0, Part::Used) {
-            Part::Claim(claim) => claim,
+        let polled = match std::mem::replace(&mut self.0, Part::Used) {
+            Part::Claim(claim) => claim.poll(cx, tally),
             Part::Task(task) => match task.into_claim() {
-                Ok(Some(claim)) => claim,
+                Ok(Some(claim)) => claim.poll(cx, tally),
                 Ok(None) => return Poll::Ready(Ran::Done),
                 Err(task) => return Poll::Ready(task.run(tally, Instant::now)),
             },
             Part::Used => return Poll::Ready(Ran::Done),
         };
-        let polled = claim.poll(cx, tally);
-        if polled.is_pending() {
-            self.0 = Part::Claim(claim);
+        match polled {
+            Ok(ran) => Poll::Ready(ran),
+            Err(claim) => {
+                self.0 = Part::Claim(claim);
+                Poll::Pending
+            }
         }
-        polled
     }
 
     /// Ends the attempt here and now: drops the future of the job, inside its context, and then the job ends with `error`,
@@ -75,6 +86,13 @@ impl Polled {
             Part::Task(task) => Err(task),
             Part::Used => Ok(Ran::Done),
         }
+    }
+}
+
+/// A job that was claimed from wherever its task lies, which is passed over there.
+impl From<Claim> for Polled {
+    fn from(claim: Claim) -> Self {
+        Polled(Part::Claim(claim))
     }
 }
 

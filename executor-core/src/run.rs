@@ -199,16 +199,11 @@ pub(crate) fn judge<P: Payload>(cell: &dyn AnyCell, attempt: Attempt<P>) -> Atte
     attempt
 }
 
-/// Starts an async job, inside its context: what it is to be polled for, or what came of it at once.
-pub(crate) fn start<P: Payload>(
-    job: JobRef,
-    cell: &dyn AnyCell,
-    payload: P,
-) -> Result<BoxFuture<P::Output>, Attempt<P>> {
+/// Starts an async job, inside the context that is set: what it is to be polled for, or what came of it at once.
+pub(crate) fn start<P: Payload>(cell: &dyn AnyCell, payload: P) -> Result<BoxFuture<P::Output>, Attempt<P>> {
     if let Some(details) = cell.record().details() {
         details.begin_attempt();
     }
-    let item = job.item();
     let start = || match payload.start() {
         Work::Future(future) => Ok(future),
         Work::Ready(value) => {
@@ -216,7 +211,8 @@ pub(crate) fn start<P: Payload>(
             Err((value, failed))
         }
     };
-    let started = context::enter(job, || catch(|| cell.name().to_owned(), || cell.record().spans.run(item, start)));
+    // Only a job that was submitted alone is polled.
+    let started = catch(|| cell.name().to_owned(), || cell.record().spans.run(0, start));
     match started {
         Ok(Ok(future)) => Ok(future),
         Ok(Err((value, failed))) => Err(Attempt { stage: Stage::Value(value), failed }),
@@ -236,7 +232,6 @@ pub(crate) fn poll<P: Payload>(
             (value, failed)
         })
     };
-    // Only a job that was submitted alone is polled.
     let polled = catch(|| cell.name().to_owned(), || cell.record().spans.within(0, poll));
     match polled {
         Ok(Poll::Pending) => None,

@@ -5,7 +5,7 @@ use std::task::Context;
 use std::time::Duration;
 
 use crate::backend::Control;
-use crate::cell::{Again, Cell, Stage, Started, State, Ticket, Withdraw};
+use crate::cell::{Again, Begun, Cell, Spare, Stage, Started, State, Ticket, Withdraw};
 use crate::context;
 use crate::drive::noting_awaited;
 use crate::error::JobError;
@@ -27,40 +27,8 @@ pub(crate) struct Single<P: Payload> {
     cell: Cell<P>,
 }
 
-/// A copy of a job for its next attempt, and the wait before that.
-type Spare<P> = Option<(P, Duration)>;
-
 /// What came of an attempt, and the copy for the next.
 type Over<P> = (Attempt<P>, Spare<P>);
-
-/// An async job that is polled. Many end at their first poll, and need no allocation to wait in.
-enum Polling<P: Payload> {
-    First(Started<P>),
-    Later(Box<Started<P>>),
-}
-
-impl<P: Payload> Polling<P> {
-    fn get(&mut self) -> &mut Started<P> {
-        match self {
-            Polling::First(started) => started,
-            Polling::Later(started) => started,
-        }
-    }
-
-    fn into_box(self) -> Box<Started<P>> {
-        match self {
-            Polling::First(started) => Box::new(started),
-            Polling::Later(started) => started,
-        }
-    }
-
-    fn into_inner(self) -> Started<P> {
-        match self {
-            Polling::First(started) => started,
-            Polling::Later(started) => *started,
-        }
-    }
-}
 
 impl<P: Payload> Single<P> {
     pub(crate) fn new(
@@ -134,16 +102,22 @@ impl<P: Payload> Single<P> {
         (Retry::new(Claim::new(JobRef::new(self, 0), ticket), delay), news)
     }
 
-    /// Moves the job out for an attempt, and makes the copy for the next one, if there may be one.
+    /// Counts an attempt, and makes the copy for the next one, if there may be one.
     #[inline]
-    fn take_attempt(&self, ticket: &Ticket, tally: &dyn Tally) -> Result<(P, Spare<P>), JobError> {
+    fn begin_attempt(&self, payload: &P, tally: &dyn Tally) -> Result<Spare<P>, JobError> {
         if self.record.details().is_none_or(|details| details.attempt() == 1) {
             tally.begun();
         }
+        self.spare(payload)
+    }
+
+    /// Moves the job out for an attempt, and makes the copy for the next one, if there may be one.
+    #[inline]
+    fn take_attempt(&self, ticket: &Ticket, tally: &dyn Tally) -> Result<(P, Spare<P>), JobError> {
         let Some(payload) = self.cell.take_job(ticket) else {
             return Err(JobError::Lost { job: P::name().to_owned() });
         };
-        match self.spare(&payload) {
+        match self.begin_attempt(&payload, tally) {
             Ok(spare) => Ok((payload, spare)),
             Err(error) => {
                 drop_quietly(payload);
@@ -152,34 +126,52 @@ impl<P: Payload> Single<P> {
         }
     }
 
-    /// Starts an async job; a job that is over at once gives its attempt.
-    fn start(self: &Arc<Self>, ticket: &Ticket, tally: &dyn Tally) -> Result<Started<P>, Over<P>> {
-        let (payload, spare) = self.take_attempt(ticket, tally).map_err(|error| (Attempt::failed(error), None))?;
-        match run::start(JobRef::new(Arc::clone(self), 0), &**self, payload) {
-            Ok(future) => Ok(Started { future, spare }),
-            Err(attempt) => Err((attempt, spare)),
-        }
+    /// Polls the job once, inside its context, and starts it before if that is to be done. A future that is not at its end is back
+    /// in the cell, and the answer has the jobs that it awaits.
+    fn poll_here(&self, ticket: &Ticket, cx: &mut Context<'_>, tally: &dyn Tally) -> Result<Over<P>, Vec<JobRef>> {
+        let mut started = match self.cell.take_begun(ticket) {
+            Some(Begun::Started(started)) => started,
+            Some(Begun::Job(payload)) => {
+                let spare = match self.begin_attempt(&payload, tally) {
+                    Ok(spare) => spare,
+                    Err(error) => {
+                        drop_quietly(payload);
+                        return Ok((Attempt::failed(error), None));
+                    }
+                };
+                match run::start(self, payload) {
+                    Ok(future) => Started { future, spare },
+                    Err(attempt) => return Ok((attempt, spare)),
+                }
+            }
+            None => return Ok((Attempt::failed(JobError::Lost { job: P::name().to_owned() }), None)),
+        };
+        let (polled, awaited) = noting_awaited(|| run::poll(self, &mut started, cx));
+        let Some(attempt) = polled else {
+            self.cell.put_started(ticket, started);
+            return Err(awaited);
+        };
+        let spare = self.drop_started(started);
+        Ok((run::judge(self, attempt), spare))
     }
 
-    /// Drops what an async job captured and holds; gives the copy for its next attempt.
-    fn drop_started(self: &Arc<Self>, started: Started<P>) -> Spare<P> {
-        let Started { future, spare } = started;
-        context::enter(JobRef::new(Arc::clone(self), 0), || {
-            quietly(|| self.record.spans.within(0, || drop(future)));
-        });
+    /// Drops what an async job captured and holds, inside its context; gives the copy for its next attempt.
+    fn drop_started(&self, Started { future, spare }: Started<P>) -> Spare<P> {
+        quietly(|| self.record.spans.within(0, || drop(future)));
         spare
     }
 
     /// Ends an attempt: the job is done, or will be tried again.
     #[inline]
     fn end_attempt(self: Arc<Self>, ticket: Ticket, attempt: Attempt<P>, spare: Spare<P>, tally: &dyn Tally) -> Ran {
-        if let Some((copy, delay)) = spare
-            && attempt.failed
-            && self.may_try_again()
-        {
-            let (retry, mut news) = self.put_again(ticket, Again { job: Some(copy), last: attempt.stage }, delay);
-            news.tell();
-            return Ran::Again(retry);
+        if let Some(spare) = spare {
+            if attempt.failed && self.may_try_again() {
+                let (copy, delay) = *spare;
+                let (retry, mut news) = self.put_again(ticket, Again { job: Some(copy), last: attempt.stage }, delay);
+                news.tell();
+                return Ran::Again(retry);
+            }
+            drop_quietly(spare);
         }
         self.complete(ticket, attempt, Some(tally));
         Ran::Done
@@ -188,7 +180,7 @@ impl<P: Payload> Single<P> {
     /// The copy for a next attempt and the wait before it, where the options ask for one.
     fn spare(&self, payload: &P) -> Result<Spare<P>, JobError> {
         let Some(delay) = self.record.details().and_then(|details| details.delay()) else { return Ok(None) };
-        Ok(Some((payload.duplicate()?, delay)))
+        Ok(Some(Box::new((payload.duplicate()?, delay))))
     }
 }
 
@@ -222,31 +214,36 @@ impl<P: Payload> AnyCell for Single<P> {
         P::is_async()
     }
 
-    fn poll(self: Arc<Self>, _: u32, ticket: Ticket, cx: &mut Context<'_>, tally: &dyn Tally) -> Result<Ran, Ticket> {
-        let mut started = match self.cell.take_started(&ticket) {
-            Some(started) => Polling::Later(started),
-            None => match self.start(&ticket, tally) {
-                Ok(started) => Polling::First(started),
-                Err((attempt, spare)) => return Ok(self.end_attempt(ticket, attempt, spare, tally)),
-            },
-        };
+    fn poll(self: Arc<Self>, _: u32, ticket: Ticket, cx: &mut Context<'_>, tally: &dyn Tally) -> Result<Ran, Claim> {
         let job = JobRef::new(Arc::clone(&self), 0);
-        let (polled, awaited) = context::enter(job, || noting_awaited(|| run::poll(&*self, started.get(), cx)));
-        let Some(attempt) = polled else {
-            self.cell.put_started(&ticket, started.into_box());
-            // What it awaits may be ended by a job of the same pool that needs room: the pool sees to that.
-            awaited.iter().filter(|job| !job.state_word().is_done()).for_each(|job| {
-                job.record().control.help(job);
-            });
-            return Err(ticket);
-        };
-        let spare = self.drop_started(started.into_inner());
-        let attempt = run::judge(&*self, attempt);
-        Ok(self.end_attempt(ticket, attempt, spare, tally))
+        match context::enter(job, || self.poll_here(&ticket, cx, tally)) {
+            Ok((attempt, spare)) => {
+                // The pool kills what runs, and need not know of a poll that is under way. A job that is killed already stays so.
+                if self.record.control.is_stopping() {
+                    let _ = self.cell.state().kill();
+                }
+                Ok(self.end_attempt(ticket, attempt, spare, tally))
+            }
+            Err(awaited) => {
+                // What it awaits may be ended by a job of the same pool that needs room: the pool sees to that.
+                awaited.iter().filter(|job| !job.state_word().is_done()).for_each(|job| {
+                    job.record().control.help(job);
+                });
+                Err(Claim::new(JobRef::new(self, 0), ticket))
+            }
+        }
     }
 
     fn end(self: Arc<Self>, _: u32, ticket: Ticket, error: JobError, tally: &dyn Tally) -> Ran {
-        let spare = self.cell.take_started(&ticket).and_then(|started| self.drop_started(*started));
+        let job = JobRef::new(Arc::clone(&self), 0);
+        let spare = context::enter(job, || match self.cell.take_begun(&ticket) {
+            Some(Begun::Started(started)) => self.drop_started(started),
+            Some(Begun::Job(payload)) => {
+                drop_quietly(payload);
+                None
+            }
+            None => None,
+        });
         self.end_attempt(ticket, Attempt::failed(error), spare, tally)
     }
 

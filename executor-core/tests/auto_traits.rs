@@ -12,8 +12,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use executor_core::backend::{
-    Capabilities, Claim, Control, Force, Initializer, JobRef, Polled, PoolId, Ran, Refused, Retry, Room, Seat,
-    SeatGuard, Tally, Task,
+    Capabilities, Claim, Control, Force, Initializer, JobRef, Next, Polled, PoolId, Queue, Ran, Refused, Retry, Room,
+    Seat, SeatGuard, Tally, Task, Ticket,
 };
 use executor_core::codec::CodecError;
 use executor_core::{
@@ -135,7 +135,8 @@ assert_impl!(
 );
 
 // What the author of a backend holds.
-assert_impl!(Task, Polled, Claim, JobRef, Refused, Retry, Ran, Initializer, Seat => (Send + Unpin + Debug));
+assert_impl!(Task, Polled, Claim, JobRef, Refused, Retry, Ran, Initializer, Seat, Queue, Next => (Send + Unpin + Debug));
+assert_impl!(Ticket => (Copy + Debug + Send + Sync));
 assert_impl!(JobRef, Seat, Initializer => (Sync));
 assert_impl!(JobRef, Initializer => (Clone));
 assert_not_impl!(Task, Polled, Claim, Retry, Refused => Clone);

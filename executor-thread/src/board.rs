@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use executor_core::backend::{JobRef, RoomTicket, Task};
+use executor_core::backend::{JobRef, Next, Queue, RoomTicket, Task, Ticket};
 use executor_core::{JobError, Rejection, Shutdown};
 
-use crate::queue::{Next, Place, Queue};
 use crate::sync::now;
 use crate::sync::thread::Thread;
 
@@ -103,7 +102,7 @@ impl Denied {
 impl Board {
     pub(crate) fn new(workers: usize, capacity: usize) -> Self {
         Board {
-            queue: Queue::new(),
+            queue: Queue::new(0),
             delayed: BTreeMap::new(),
             delayed_ever: 0,
             workers,
@@ -290,8 +289,8 @@ impl Board {
     }
 
     /// Takes out a chunk of which no item waits any more. The caller drops it after the lock.
-    pub(crate) fn remove(&mut self, place: Place) -> Option<Task> {
-        self.queue.remove(place)
+    pub(crate) fn remove(&mut self, ticket: Ticket) -> Option<Task> {
+        self.queue.remove(ticket)
     }
 
     pub(crate) fn jobs_wait(&self) -> bool {

@@ -62,7 +62,6 @@ mod board;
 mod buffer;
 mod caller;
 mod drain;
-mod queue;
 #[cfg(feature = "tokio")]
 mod runtime;
 mod sync;

@@ -5,6 +5,8 @@
 
 mod allocations;
 mod as_completed;
+#[cfg(feature = "async")]
+mod async_jobs;
 mod idle_cpu;
 #[cfg(feature = "ipc")]
 mod ipc;
@@ -23,6 +25,8 @@ use std::time::Duration;
 pub(crate) use self::verdict::Verdict;
 use crate::field::Field;
 use crate::outcome::Outcome;
+#[cfg(feature = "async")]
+use crate::peers::AsyncJobs;
 #[cfg(feature = "ipc")]
 use crate::peers::Ipc;
 use crate::peers::Pool;
@@ -66,6 +70,12 @@ pub(crate) const CASES: &[&Case] = &[
     &ipc::sync::EVENT,
     #[cfg(feature = "ipc")]
     &ipc::queue::CASE,
+    #[cfg(feature = "async")]
+    &async_jobs::submit::CASE,
+    #[cfg(feature = "async")]
+    &async_jobs::as_completed::CASE,
+    #[cfg(feature = "async")]
+    &async_jobs::sleep::CASE,
 ];
 
 /// The figures of one run, by the key of their measure.
@@ -101,6 +111,9 @@ pub(crate) enum Run {
     /// What processes share.
     #[cfg(feature = "ipc")]
     Ipc(fn(&Setup, &dyn Ipc) -> Outcome<Figures>),
+    /// Async jobs.
+    #[cfg(feature = "async")]
+    AsyncJobs(fn(&Setup, &dyn AsyncJobs) -> Outcome<Figures>),
 }
 
 impl Case {
@@ -112,6 +125,8 @@ impl Case {
             Run::Processes(_) => Field::Processes,
             #[cfg(feature = "ipc")]
             Run::Ipc(_) => Field::Ipc,
+            #[cfg(feature = "async")]
+            Run::AsyncJobs(_) => Field::AsyncJobs,
         }
     }
 
@@ -190,7 +205,11 @@ pub(crate) fn named(name: &str) -> Result<Vec<&'static Case>, Box<dyn Error>> {
     if !cases.is_empty() {
         return Ok(cases);
     }
-    let absent = [("process", cfg!(not(feature = "process"))), ("ipc", cfg!(not(feature = "ipc")))];
+    let absent = [
+        ("process", cfg!(not(feature = "process"))),
+        ("ipc", cfg!(not(feature = "ipc"))),
+        ("async", cfg!(not(feature = "async"))),
+    ];
     Err(match absent.iter().find(|(feature, is_absent)| *is_absent && name.starts_with(feature)) {
         Some((feature, _)) => format!("the case {name} is not in this build: add --features {feature}").into(),
         None => format!("there is no case {name}").into(),

@@ -1,5 +1,7 @@
 //! Who is measured: one file per peer, each used as its own documentation advises.
 
+#[cfg(feature = "async")]
+pub(crate) mod async_jobs;
 mod executors_pool;
 #[cfg(feature = "forte")]
 mod forte_pool;
@@ -20,6 +22,8 @@ mod tokio_spawn;
 use std::error::Error;
 use std::sync::mpsc::Receiver;
 
+#[cfg(feature = "async")]
+pub(crate) use self::async_jobs::AsyncJobs;
 #[cfg(feature = "ipc")]
 pub(crate) use self::ipc::Ipc;
 pub(crate) use self::pool::{Pool, Spawner};
@@ -60,6 +64,9 @@ pub(crate) enum Open {
     /// The same for those of Python.
     #[cfg(feature = "ipc")]
     PythonIpc(fn() -> Outcome<Box<dyn Ipc>>),
+    /// Starts a runtime for async jobs.
+    #[cfg(feature = "async")]
+    AsyncJobs(fn(usize) -> Outcome<Box<dyn AsyncJobs>>),
 }
 
 impl Peer {
@@ -86,6 +93,8 @@ impl Peer {
             Open::Processes(_) | Open::Python(_) => Field::Processes,
             #[cfg(feature = "ipc")]
             Open::Ipc(_) | Open::PythonIpc(_) => Field::Ipc,
+            #[cfg(feature = "async")]
+            Open::AsyncJobs(_) => Field::AsyncJobs,
         }
     }
 }
@@ -132,6 +141,14 @@ pub(crate) const PEERS: &[Peer] = &[
     ipc::ipc_channel::PEER,
     #[cfg(feature = "ipc")]
     ipc::python::PEER,
+    #[cfg(feature = "async")]
+    async_jobs::ours::PEER,
+    #[cfg(feature = "async")]
+    async_jobs::tokio_tasks::TASKS,
+    #[cfg(feature = "async")]
+    async_jobs::tokio_tasks::SET,
+    #[cfg(feature = "async")]
+    async_jobs::tokio_tasks::UNORDERED,
 ];
 
 /// The peers that this build leaves out, and why.
@@ -142,6 +159,8 @@ pub(crate) const ABSENT: &[(&str, &str)] = &[
     ("executor-process", "it comes with its own cases and peers; add --features process"),
     #[cfg(not(feature = "ipc"))]
     ("executor-ipc", "it comes with its own cases and peers; add --features ipc"),
+    #[cfg(not(feature = "async"))]
+    ("executor-async", "it comes with its own cases and peers; add --features async"),
 ];
 
 /// The peer called `name`.

@@ -6,6 +6,10 @@ mod program;
 #[cfg(feature = "beside")]
 mod squares;
 
+use std::ffi::OsStr;
+use std::fs;
+use std::net::TcpListener;
+
 use program::{INLINE, run};
 
 #[test]
@@ -19,6 +23,41 @@ fn primes_tells_which_are_prime() {
     let as_done = ran.lines_after("as each is done:", 6);
     assert_eq!(as_done.iter().filter(|line| line.ends_with(": true")).count(), 5, "{as_done:?}");
     assert_eq!(as_done.iter().filter(|line| line.ends_with(": false")).count(), 1, "{as_done:?}");
+}
+
+#[test]
+fn checks_tells_of_each_kind_what_it_found() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("seven");
+    fs::write(&file, b"7 bytes").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (there, gone) = (listener.local_addr().unwrap(), directory.path().join("gone"));
+    let words = [
+        format!("port:{there}"),
+        format!("file:{}", file.display()),
+        format!("file:{}|file:{}", gone.display(), file.display()),
+    ];
+    let [port, has, either] = &words;
+    let ran = run(env!("CARGO_BIN_EXE_checks"), &words.each_ref().map(OsStr::new));
+    ran.succeeded();
+    let found = format!("{} has 7 bytes", file.display());
+    let expected = [
+        format!("ok      {port}: {there} answers"),
+        format!("ok      {has}: {found}"),
+        format!("ok      {either}: {found}"),
+    ];
+    assert_eq!(ran.lines(), expected);
+}
+
+#[test]
+fn checks_fails_if_one_does_and_names_what_it_does_not_know() {
+    let wrong = run(env!("CARGO_BIN_EXE_checks"), &["file:/".as_ref(), "file:/etc/passwd".as_ref()]);
+    assert_eq!(wrong.code, Some(1), "{wrong:?}");
+    assert!(wrong.lines()[0].starts_with("FAILED  file:/: "), "{wrong:?}");
+    assert!(wrong.lines()[1].starts_with("ok      file:/etc/passwd: "), "{wrong:?}");
+    let unknown = run(env!("CARGO_BIN_EXE_checks"), &["disk:full".as_ref()]);
+    assert_eq!(unknown.code, Some(1), "{unknown:?}");
+    assert!(unknown.stderr.contains("disk:full is no check"), "{unknown:?}");
 }
 
 #[test]

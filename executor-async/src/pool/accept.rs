@@ -1,17 +1,17 @@
 //! Taking tasks in, and handing them to the runtime.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
-use executor_core::backend::{JobRef, Polled, Ran, Refused, Retry, Room, RoomTicket, Task};
+use executor_core::backend::{Control, JobRef, Next, Polled, Ran, Refused, Retry, Room, RoomTicket, Task, Ticket};
 
 use super::{Pool, quietly};
 use crate::blocking;
 use crate::board::{Board, Denied, Order, Seating};
 use crate::driver::{Batch, Driver};
-use crate::poller::Poller;
-use crate::queue::{Next, Ticket};
+use crate::parked::{Parked, Stop};
 use crate::slots::SlotKey;
 use crate::worker::{Preparation, Shift};
 
@@ -78,14 +78,15 @@ impl Pool {
 
     /// Hands to the runtime what a step under the lock led to.
     pub(super) fn carry_out(&self, order: Order) {
-        let Order { poll, drivers, thread, prepares } = order;
+        // What nobody awaits any more is dropped here, after the lock.
+        let Order { poll, drivers, thread, prepares, unawaited: _ } = order;
         if poll.is_none() && drivers == 0 && thread.is_none() && !prepares {
             return;
         }
         // Whoever calls has the pool.
         let Some(me) = self.me.upgrade() else { return };
-        if let Some((slot, task)) = poll {
-            self.hand_over(slot, task.into_polled());
+        if let Some(task) = poll {
+            me.hand_over(task.into_polled());
         }
         for _ in 0..drivers {
             drop(self.runtime.spawn(Driver::new(&me)));
@@ -121,15 +122,51 @@ impl Pool {
         self.carry_out(order);
     }
 
-    /// Gives an async job a task of its own in the runtime.
-    pub(crate) fn hand_over(&self, slot: SlotKey, polled: Polled) {
-        // Whoever calls has the pool.
-        let Some(me) = self.me.upgrade() else { return };
-        let abort = self.runtime.spawn(Poller::new(&me, slot, polled)).abort_handle();
-        let abort = self.lock().slots.set_abort(slot, abort);
-        if let Some(abort) = abort {
-            abort.abort();
+    /// Gives an async job a task of its own in the runtime, which begins it.
+    pub(super) fn hand_over(self: &Arc<Self>, polled: Polled) {
+        let Some(job) = polled.job().cloned() else { return };
+        let parked = Parked::new(self);
+        let slot = self.lock().give_slot(&job, &parked, &polled);
+        parked.spawn(slot, polled);
+        self.stop_if_decided(&job, &parked);
+    }
+
+    /// Keeps a job that has begun on a driver, until it is woken.
+    pub(crate) fn park(&self, job: &JobRef, parked: &Arc<Parked>, polled: Polled) {
+        let mut board = self.lock();
+        let slot = board.park(job, parked, &polled);
+        let ends = board.ends_parked();
+        drop(board);
+        if let Some(limit) = job.run_limit() {
+            self.limit(slot, limit);
         }
+        parked.settle(slot, polled);
+        if ends {
+            self.end_parked(job, parked);
+        }
+        self.stop_if_decided(job, parked);
+    }
+
+    /// Stops a job that was killed before it had a slot, where nobody found it.
+    fn stop_if_decided(&self, job: &JobRef, parked: &Arc<Parked>) {
+        if job.is_kill_decided() {
+            parked.stop(Stop::Asked);
+        }
+    }
+
+    /// Ends a job that waits while the pool kills what runs, or after the end of the runtime.
+    fn end_parked(&self, job: &JobRef, parked: &Arc<Parked>) {
+        if self.is_stopping() && job.decide_kill() {
+            parked.stop(Stop::Asked);
+        } else {
+            parked.rouse();
+        }
+    }
+
+    /// The runtime has ended: makes tasks of all jobs that lie outside of it, which it drops.
+    pub(crate) fn rouse_all(&self) {
+        let parked = self.lock().end_of_runtime();
+        parked.iter().for_each(|(_, parked)| parked.rouse());
     }
 
     /// The seat of the async jobs is initialized: those that wait may go.
@@ -142,25 +179,30 @@ impl Pool {
 
     /// Takes from a driver what has ended, and gives it the next jobs; false if there are none, and the driver leaves.
     pub(crate) fn begin_asyncs(&self, batch: &mut Batch) -> bool {
-        let Batch { begun, ended } = batch;
-        let slots: Vec<SlotKey> = ended
-            .drain(..)
-            .map(|(slot, ran)| {
-                self.see_to_next(ran);
-                slot
-            })
-            .collect();
         let mut board = self.lock();
-        let left: Vec<_> = slots.into_iter().map(|slot| board.leave_slot(slot)).collect();
-        board.next_asyncs(begun);
-        if begun.is_empty() {
+        board.driven_ended(std::mem::take(&mut batch.ended));
+        board.next_asyncs(&mut batch.begun);
+        let goes_on = !batch.begun.is_empty();
+        if !goes_on {
             board.driver_leaves();
         }
         let woken = self.room_was_made(&mut board);
-        self.end_if_over(board);
-        drop(left);
+        if goes_on {
+            drop(board);
+        } else {
+            self.end_if_over(board);
+        }
         woken.wake();
-        !begun.is_empty()
+        goes_on
+    }
+
+    /// A driver lets others have their turn.
+    pub(crate) fn end_turn(&self, ended: usize) {
+        let mut board = self.lock();
+        board.driven_ended(ended);
+        let woken = self.room_was_made(&mut board);
+        drop(board);
+        woken.wake();
     }
 
     /// An async job left the runtime: it ended, or will be tried again.
@@ -176,9 +218,9 @@ impl Pool {
         self.carry_out(order);
     }
 
-    /// Sees to the next attempt of a job, if there is one: before it leaves its slot, so that the pool does not seem to be at its
-    /// end meanwhile.
-    fn see_to_next(&self, ran: Ran) {
+    /// Sees to the next attempt of a job, if there is one: before it leaves its slot or its driver, so that the pool does not seem to
+    /// be at its end meanwhile.
+    pub(crate) fn see_to_next(&self, ran: Ran) {
         if let Ran::Again(retry) = ran {
             self.again(retry);
         }
@@ -219,20 +261,20 @@ impl Pool {
     }
 
     /// Called whenever the queue became shorter, or a slot free.
-    pub(super) fn room_was_made(&self, board: &mut Board) -> Woken<'_> {
+    pub(super) fn room_was_made(&self, board: &mut Board) -> Told<'_> {
         let room = (board.waiting_for_room > 0).then_some(&self.room);
-        Woken { room, wakers: board.take_room_wakers() }
+        Told { room, wakers: board.take_room_wakers() }
     }
 }
 
 /// Submitters who are to be told, after the lock, that there may be room.
 #[must_use]
-pub(super) struct Woken<'a> {
+pub(super) struct Told<'a> {
     room: Option<&'a crate::sync::Condvar>,
     wakers: BTreeMap<RoomTicket, Waker>,
 }
 
-impl Woken<'_> {
+impl Told<'_> {
     pub(super) fn wake(self) {
         if let Some(room) = self.room {
             room.notify_all();

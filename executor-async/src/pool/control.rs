@@ -8,8 +8,7 @@ use executor_core::backend::{Control, JobRef, Ran};
 
 use super::Pool;
 use crate::blocking;
-use crate::place::Place;
-use crate::slots::Stop;
+use crate::parked::Stop;
 use crate::worker;
 
 impl Control for Pool {
@@ -38,10 +37,14 @@ impl Control for Pool {
         if job.is_async() || !worker::is_thread_of(self.id) {
             let mut board = self.lock();
             let order = board.await_job(job);
+            let may_be_driven = order.poll.is_none() && board.may_be_driven(job);
             let woken = self.room_was_made(&mut board);
             drop(board);
             woken.wake();
             self.carry_out(order);
+            if may_be_driven {
+                self.take_from_driver(job);
+            }
             return false;
         }
         if let Some(claim) = job.claim() {
@@ -63,12 +66,12 @@ impl Control for Pool {
 
     fn withdrawn(&self, job: &JobRef) {
         let mut board = self.lock();
-        let (task, abort) = board.withdrawn(job);
+        let (task, parked) = board.withdrawn(job);
         let woken = self.room_was_made(&mut board);
         self.end_if_over(board);
         drop(task);
-        if let Some(abort) = abort {
-            abort.abort();
+        if let Some(parked) = parked {
+            parked.stop(Stop::Asked);
         }
         woken.wake();
     }
@@ -79,9 +82,7 @@ impl Control for Pool {
         if self.kill_retry(job) {
             return true;
         }
-        let Place::Slot(slot) = Place::of(job) else { return false };
-        let is_there = self.lock().slots.is_of(slot, job);
-        let decided = is_there && job.decide_kill();
+        let decided = job.is_async() && job.decide_kill();
         if decided {
             self.carry_out_kill(job);
         }
@@ -103,6 +104,16 @@ impl Control for Pool {
 }
 
 impl Pool {
+    /// Gives an async job that a driver has taken and not begun a task of its own: the job that the driver polls may be the one that
+    /// waits for it.
+    fn take_from_driver(&self, job: &JobRef) {
+        if let Some(me) = self.me.upgrade()
+            && let Some(claim) = job.claim()
+        {
+            me.hand_over(claim.into());
+        }
+    }
+
     /// Ends what ran on the stack of a waiting worker: its next attempts run there too.
     fn finish_here(&self, ran: Ran) {
         if let Ran::Again(retry) = ran {
@@ -116,14 +127,10 @@ impl Pool {
         if self.kill_retry(job) {
             return;
         }
-        let mut board = self.lock();
-        let abort = match Place::of(job) {
-            Place::Slot(slot) if board.slots.is_of(slot, job) => board.slots.stop(slot, Stop::Asked),
-            _ => None,
-        };
-        drop(board);
-        if let Some(abort) = abort {
-            abort.abort();
+        // One that a driver has finds that out when it waits.
+        let parked = self.lock().parked_of(job);
+        if let Some(parked) = parked {
+            parked.stop(Stop::Asked);
         }
     }
 

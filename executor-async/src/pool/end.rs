@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::Pool;
 use crate::board::Board;
-use crate::slots::Stop;
+use crate::parked::Stop;
 use crate::sync::MutexGuard;
 use crate::tally::Unrun;
 
@@ -47,27 +47,30 @@ impl Pool {
 
     pub(crate) fn begin_shutdown(&self, mode: Shutdown) {
         let mut board = self.lock();
-        let (mode, cancelled) = board.shut_down(mode);
-        let with_runtime = if mode == Shutdown::Drain { Vec::new() } else { board.slots.all() };
+        let (mode, cancelled, unawaited) = board.shut_down(mode);
+        let in_slots = if mode == Shutdown::Drain { Vec::new() } else { board.slots.all() };
         let seated = board.seated();
         let woken = self.room_was_made(&mut board);
-        drop(board);
-        self.room.notify_all();
-        woken.wake();
+        if mode != Shutdown::Drain {
+            self.gives_up.store(true, Ordering::Relaxed);
+        }
         if mode == Shutdown::Kill {
             // Releases what this thread did, to the jobs that see the request.
             self.stopping.store(true, Ordering::Release);
+        }
+        drop(board);
+        drop(unawaited);
+        self.room.notify_all();
+        woken.wake();
+        if mode == Shutdown::Kill {
             // Some may drive a future that awaits this.
             seated.iter().for_each(Thread::unpark);
         }
         cancelled.into_iter().for_each(|task| task.cancel(&self.counts));
-        for (slot, job) in with_runtime {
-            // Those that the runtime has not polled yet have not begun.
+        for (job, parked) in in_slots {
+            // Those that have a task and were not polled yet have not begun.
             if !self.cancel(&job) && mode == Shutdown::Kill && job.decide_kill() {
-                let abort = self.lock().slots.stop(slot, Stop::Asked);
-                if let Some(abort) = abort {
-                    abort.abort();
-                }
+                parked.stop(Stop::Asked);
             }
         }
         self.end_clearing();
@@ -83,9 +86,10 @@ impl Pool {
     /// Fails every job that waits, and refuses those to come.
     pub(crate) fn break_down(&self, cause: &str) {
         let mut board = self.lock();
-        let failed = board.break_down(cause);
+        let (failed, unawaited) = board.break_down(cause);
         let woken = self.room_was_made(&mut board);
         drop(board);
+        drop(unawaited);
         self.room.notify_all();
         woken.wake();
         let unrun = Unrun(&self.counts);

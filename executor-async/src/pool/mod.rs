@@ -4,17 +4,18 @@
 //!
 //! | | waits | runs |
 //! |---|---|---|
-//! | async job, or future | until fewer than the limit are with the runtime | in a slot: polled once by a [`Driver`](crate::driver::Driver), and if it waits, as a task of the runtime of its own, a [`Poller`](crate::poller::Poller) |
+//! | async job, or future | until fewer than the limit have begun | polled once by a [`Driver`](crate::driver::Driver); if it is not at its end then, it has a slot, lies in its [`Parked`](crate::parked::Parked), and is a task of its own, a [`Poller`](crate::poller::Poller), once it was woken |
 //! | function, or closure | for one of the workers | on a blocking thread of the runtime, a [`Shift`](crate::worker::Shift) on a seat |
 //!
-//! Each kind has a queue with priorities. An async job is given a slot under the lock under which a driver takes it; there is a
-//! driver while one waits and a slot is free, so that one stays only while all slots are taken. A thread that ends its shift saw, under the lock, that no function waits; a
+//! Each kind has a queue with priorities. The async jobs that drivers have count against the limit, as slots do; there is a
+//! driver while one waits and the limit has room. A thread that ends its shift saw, under the lock, that no function waits; a
 //! function that comes later calls a thread.
 //!
 //! # No deadlock by waiting
 //!
 //! * A function that blocks on a function which nobody has begun runs it itself.
-//! * An async job that is awaited on a worker of the pool, or blocked on there, goes to the runtime at once, above the limit.
+//! * An async job that is awaited on a worker of the pool, or blocked on there, goes to the runtime at once, above the limit: out of
+//!   the queue, or from a driver that has taken it and polls another one.
 //! * An async job that awaits a queued function needs a thread. Some thread comes to it, unless each of them blocks on
 //!   another job, maybe on this very one: then one more thread runs what is awaited. A thread counts as blocked from its first
 //!   wait to the end of its job; that may call a thread more than needed, and never one fewer.
@@ -22,7 +23,7 @@
 //! # The runtime may end first
 //!
 //! It then drops its tasks: the pollers end their jobs as broken, and the [`Watch`](crate::watch::Watch), which is such a task,
-//! ends all that waits. From that, nobody waits for a runtime that is gone.
+//! ends all that waits, in the queue and in slots. From that, nobody waits for a runtime that is gone.
 //!
 //! # Lock order
 //!
@@ -34,7 +35,7 @@ mod accept;
 mod control;
 mod end;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
@@ -59,7 +60,7 @@ pub(crate) struct Pool {
     pub(crate) me: Weak<Pool>,
     pub(crate) id: PoolId,
     limits: Limits,
-    runtime: Handle,
+    pub(crate) runtime: Handle,
     initializer: Option<Initializer>,
     /// The seat that all async jobs share.
     pub(crate) async_seat: Arc<Seat>,
@@ -67,6 +68,8 @@ pub(crate) struct Pool {
     pub(crate) counts: Counts,
     /// Every running job is asked to stop.
     stopping: AtomicBool,
+    /// What has not begun is cancelled.
+    gives_up: AtomicBool,
     room: Condvar,
     pub(crate) ended: Condvar,
     pub(crate) ended_async: Notify,
@@ -88,6 +91,7 @@ impl Pool {
             board: Mutex::new(Board::new(id, limits)),
             counts: Counts::default(),
             stopping: AtomicBool::new(false),
+            gives_up: AtomicBool::new(false),
             room: Condvar::default(),
             ended: Condvar::default(),
             ended_async: Notify::new(),
@@ -107,6 +111,12 @@ impl Pool {
     /// True on a thread that runs a job of this pool.
     pub(crate) fn is_own_worker(&self) -> bool {
         current_seat(|seat| seat.is_some_and(|seat| seat.pool() == self.id))
+    }
+
+    /// True if what has not begun is cancelled: what drivers have taken too, as far as they see it in time.
+    pub(crate) fn gives_up(&self) -> bool {
+        // A driver that sees it late runs one job more, as if it had begun it before.
+        self.gives_up.load(Ordering::Relaxed)
     }
 
     /// True if the runtime has no thread of its own: somebody must drive it, maybe this very thread.

@@ -1,13 +1,17 @@
 //! Futures and streams of this backend under several runtimes, and submits that do not block.
 
+use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use executor_async::AsyncExecutor;
-use executor_core::{Backend, Executor, JobError, JobState, MapOptions, Rejection, as_completed, map, map_unordered};
+use executor_core::{
+    Backend, Executor, JobError, JobFuture, JobState, MapOptions, Rejection, as_completed, map, map_unordered,
+};
 use executor_testkit::{Gate, eventually, jobs};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 
 use crate::tools::{Counter, Forever, pool, runtime, watched};
 
@@ -133,4 +137,31 @@ fn a_stream_ends_when_the_runtime_of_its_jobs_does() {
     assert_eq!(states, [JobState::Finished; 3]);
     assert_eq!(drops.get(), 3);
     assert_eq!(pool.snapshot().failed, 3);
+}
+
+#[test]
+fn what_is_awaited_is_found_though_most_of_the_queue_was_cancelled() {
+    let _watch = watched();
+    let pool = AsyncExecutor::builder().workers(2).blocking_threads(1).build().unwrap();
+    // The one thread waits, in the end, for an async job, which awaits a function that is behind many others.
+    let (send, receive) = mpsc::channel::<JobFuture<u64>>();
+    let holds = pool.spawn_blocking(move || receive.recv().unwrap().result().unwrap());
+    let others: Vec<_> = (0..6000).map(|_| pool.spawn_blocking(|| {})).collect();
+    let mut awaited = pool.submit(jobs::echo::job(7));
+    let (noted, is_noted) = mpsc::channel();
+    let mut polls = 0;
+    let waits = pool.spawn(poll_fn(move |cx| {
+        polls += 1;
+        match polls {
+            1 => cx.waker().wake_by_ref(),
+            // The first poll is over, and with it what the executor notes of it.
+            2 => noted.send(()).unwrap(),
+            _ => {}
+        }
+        awaited.poll_unpin(cx).map(Result::unwrap)
+    }));
+    is_noted.recv().unwrap();
+    assert!(others.iter().skip(1000).all(JobFuture::cancel));
+    send.send(waits).unwrap();
+    assert_eq!(holds.result().unwrap(), 7);
 }

@@ -6,6 +6,7 @@ mod bad_input;
 mod blocking;
 mod context;
 mod limits;
+mod polls;
 mod runtime;
 mod stop;
 mod tools;

@@ -102,24 +102,21 @@ impl Drop for Counted {
 
 /// A future that counts that it is polled, is never ready, and counts its drop.
 pub(crate) struct Forever {
-    /// Taken by the first poll. That may be a driver's, and then the task of the job polls once more.
-    polled: Option<Counter>,
+    polled: Counter,
     pub(crate) _drops: Counted,
 }
 
 impl Forever {
     pub(crate) fn new(polled: &Counter, drops: &Counter) -> Self {
-        Forever { polled: Some(polled.clone()), _drops: drops.drops() }
+        Forever { polled: polled.clone(), _drops: drops.drops() }
     }
 }
 
 impl Future for Forever {
     type Output = u32;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<u32> {
-        if let Some(polled) = self.polled.take() {
-            polled.add();
-        }
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<u32> {
+        self.polled.add();
         Poll::Pending
     }
 }

@@ -60,5 +60,5 @@ mod stage;
 mod state;
 
 pub(crate) use slot::{Cell, Ticket};
-pub(crate) use stage::{Again, Short, Stage, Started};
+pub(crate) use stage::{Again, Begun, Short, Spare, Stage, Started};
 pub(crate) use state::{Finish, State, Withdraw};

@@ -6,7 +6,7 @@ use std::mem;
 use std::num::NonZero;
 use std::ptr::NonNull;
 
-use super::stage::{Again, Stage, Started};
+use super::stage::{Again, Begun, Stage, Started};
 use super::state::{Finish, State, Take, Withdraw};
 use crate::error::JobError;
 use crate::panic::drop_quietly;
@@ -70,31 +70,38 @@ impl<P: Payload> Cell<P> {
 
     /// Moves the job out, to run it.
     pub(crate) fn take_job(&self, ticket: &Ticket) -> Option<P> {
-        match self.exchange(ticket, Stage::Empty) {
-            Stage::Job(job) => Some(job),
-            Stage::Again(again) => {
-                let Again { job, last } = *again;
-                drop_quietly(last);
-                job
-            }
-            _ => None,
-        }
-    }
-
-    /// Moves out the future that the job started, if it did.
-    pub(crate) fn take_started(&self, ticket: &Ticket) -> Option<Box<Started<P>>> {
-        match self.exchange(ticket, Stage::Empty) {
-            Stage::Started(started) => Some(started),
-            stage => {
-                discard(self.exchange(ticket, stage));
+        match self.take_begun(ticket)? {
+            Begun::Job(job) => Some(job),
+            Begun::Started(started) => {
+                drop_quietly(started);
                 None
             }
         }
     }
 
+    /// Moves out the job, or the future that it has started.
+    #[inline]
+    pub(crate) fn take_begun(&self, ticket: &Ticket) -> Option<Begun<P>> {
+        match self.exchange(ticket, Stage::Empty) {
+            Stage::Job(job) => Some(Begun::Job(job)),
+            Stage::Started(future) => Some(Begun::Started(Started { future, spare: None })),
+            Stage::StartedWithSpare(started) => Some(Begun::Started(*started)),
+            Stage::Again(again) => {
+                let Again { job, last } = *again;
+                drop_quietly(last);
+                job.map(Begun::Job)
+            }
+            _ => None,
+        }
+    }
+
     /// Puts the future back until it is polled again, maybe by another thread.
-    pub(crate) fn put_started(&self, ticket: &Ticket, started: Box<Started<P>>) {
-        discard(self.exchange(ticket, Stage::Started(started)));
+    pub(crate) fn put_started(&self, ticket: &Ticket, started: Started<P>) {
+        let stage = match started {
+            Started { future, spare: None } => Stage::Started(future),
+            started => Stage::StartedWithSpare(Box::new(started)),
+        };
+        discard(self.exchange(ticket, stage));
     }
 
     /// Puts a copy of the job in for its next attempt, beside what came of the last one.

@@ -14,7 +14,9 @@ pub(crate) enum Stage<P: Payload> {
     /// The job between two attempts, and what came of the last one.
     Again(Box<Again<P>>),
     /// The future that the job started, between two polls of a backend with an async runtime.
-    Started(Box<Started<P>>),
+    Started(BoxFuture<P::Output>),
+    /// The same, of a job that may be tried again. Apart and boxed, so that a cell of a small job is small.
+    StartedWithSpare(Box<Started<P>>),
     /// Nothing: the job is running, or is elsewhere, or all was taken.
     Empty,
     /// What the job returned.
@@ -35,7 +37,9 @@ impl<P: Payload> Stage<P> {
             Stage::Bytes(slice) => slice.decode(P::decode_output),
             Stage::Short(short) => P::decode_output(short.bytes()),
             Stage::Failed(error) => Err(*error),
-            Stage::Job(_) | Stage::Again(_) | Stage::Started(_) | Stage::Empty => Err(JobError::Taken),
+            Stage::Job(_) | Stage::Again(_) | Stage::Started(_) | Stage::StartedWithSpare(_) | Stage::Empty => {
+                Err(JobError::Taken)
+            }
         }
     }
 }
@@ -77,6 +81,16 @@ pub(crate) struct Again<P: Payload> {
 /// An async job that was started and has not ended.
 pub(crate) struct Started<P: Payload> {
     pub(crate) future: BoxFuture<P::Output>,
-    /// A copy for a later attempt, and the wait before that.
-    pub(crate) spare: Option<(P, Duration)>,
+    pub(crate) spare: Spare<P>,
 }
+
+/// What the holder of a job polls.
+pub(crate) enum Begun<P: Payload> {
+    /// The job, which has not started.
+    Job(P),
+    /// What it started.
+    Started(Started<P>),
+}
+
+/// A copy of a job for its next attempt, and the wait before that. Few jobs have one, so it is boxed.
+pub(crate) type Spare<P> = Option<Box<(P, Duration)>>;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use executor_core::backend::{Next, Ticket};
+
 use super::Pool;
 use crate::board::{Board, Call};
 use crate::buffer::{BatchSize, Buffer};
-use crate::queue::{Next, Place};
 use crate::sync::atomic::Ordering;
 use crate::sync::{now, park_until, thread};
 use crate::tally::Own;
@@ -33,7 +34,7 @@ fn pause(look: u32) {
 impl Pool {
     /// The task whose turn it is, and more of the like into the worker's buffer. Drops the chunk at `finished`, of which
     /// no item waits.
-    pub(crate) fn next(&self, worker: usize, finished: Option<Place>, batch: &mut BatchSize) -> Option<Next> {
+    pub(crate) fn next(&self, worker: usize, finished: Option<Ticket>, batch: &mut BatchSize) -> Option<Next> {
         if let Some(task) = self.buffers[worker].pop() {
             return Some(Next { task, stays: None });
         }

@@ -259,6 +259,7 @@ macro_rules! __each_law {
                 failure_within_the_limit_stays,
             }
             streams {
+                await_works_under_tokio_and_smol,
                 await_gives_the_outcome,
                 many_are_awaited_at_once,
                 await_is_woken,

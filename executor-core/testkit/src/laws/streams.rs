@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use executor_core::Executor;
+use executor_core::{Executor, as_completed};
+use futures::StreamExt;
 use futures::executor::block_on;
 
 use crate::gate::Gate;
@@ -50,6 +51,27 @@ pub fn await_gives_the_outcome<S: Subject>(lab: &Lab<S>) -> Verdict {
     assert_eq!(block_on(pool.submit(jobs::fail::job("no"))).unwrap(), Err("no".to_owned()));
     assert!(block_on(pool.submit(jobs::blow_up::job("no"))).unwrap_err().is_panic());
     Ok(())
+}
+
+/// Law 57: every runtime awaits futures and streams alike.
+pub fn await_works_under_tokio_and_smol<S: Subject>(lab: &Lab<S>) -> Verdict {
+    let pool = lab.pool();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(sums(&*pool)), [1, 2, 45, 45]);
+    // Without smol's reactor, whose thread would outlive the law.
+    let executor = smol::LocalExecutor::new();
+    assert_eq!(smol::future::block_on(executor.run(sums(&*pool))), [1, 2, 45, 45]);
+    Ok(())
+}
+
+async fn sums(pool: &impl Executor) -> [u64; 4] {
+    let function = pool.submit(jobs::echo::job(1)).await.unwrap();
+    let async_job = pool.submit(jobs::echo_async::job(2)).await.unwrap();
+    let futures = (0..10).map(|value| pool.submit(jobs::echo::job(value)));
+    let done = as_completed(futures).into_stream().then(|future| async { future.await.unwrap() });
+    let mapped = pool.map(jobs::echo_async::job, 0..10).into_stream().map(Result::unwrap);
+    let sum = async |sum, value| sum + value;
+    [function, async_job, done.fold(0, sum).await, mapped.fold(0, sum).await]
 }
 
 /// Law 57: many futures can be awaited at once.
