@@ -19,7 +19,7 @@ use crate::state::JobId;
 use crate::stats::Stats;
 
 pub use crate::ageing::Ageing;
-pub use crate::carrier::{ASIDE_FROM_BYTES, Attachments, Carrier};
+pub use crate::carrier::{ASIDE_FROM_BYTES, Attachments, Carrier, linked_carrier};
 pub use crate::context::{Seat, SeatGuard, Surroundings, current_seat};
 pub use crate::guest::{Guests, Reception, Returned};
 pub use crate::initializer::Initializer;

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cell::Cell;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::sync::per_thread;
@@ -66,6 +67,33 @@ pub(crate) fn set_aside(len: usize, mut fill: impl FnMut(&mut [u8])) -> Option<V
 #[inline]
 pub(crate) fn supplier() -> Option<&'static dyn Carrier> {
     DECODES_FOR.try_with(Cell::get).ok().flatten()
+}
+
+/// Tells this program of the [`Carrier`] of a backend, so that whoever only passes jobs through the codec, as
+/// [`InlineExecutor`](crate::InlineExecutor) does for tests, has it too. It goes into a module, once for each backend that has one.
+#[macro_export]
+macro_rules! link_carrier {
+    ($carrier:expr) => {
+        $crate::__private::inventory::submit! { $crate::__private::LinkedCarrier($carrier) }
+    };
+}
+
+/// An element of the link-time collection.
+#[doc(hidden)]
+pub struct LinkedCarrier(pub &'static dyn Carrier);
+
+impl fmt::Debug for LinkedCarrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinkedCarrier").finish_non_exhaustive()
+    }
+}
+
+inventory::collect!(LinkedCarrier);
+
+/// The carrier that a backend of this program has [linked](crate::link_carrier), if any has. Where several have, it is one of them.
+#[must_use]
+pub fn linked_carrier() -> Option<&'static dyn Carrier> {
+    inventory::iter::<LinkedCarrier>().next().map(|linked| linked.0)
 }
 
 /// Encodes where things can be attached, if they can be anywhere.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::backend::{
-    Backend, Capabilities, Control, JobRef, PoolId, Ran, Refused, Room, Seat, Shutdown, Tally, Task, current_seat,
-    prepare,
+    Backend, Capabilities, Carrier, Control, JobRef, PoolId, Ran, Refused, Room, Seat, Shutdown, Tally, Task,
+    current_seat, linked_carrier, prepare,
 };
 use crate::error::BuildError;
 use crate::stats::Stats;
@@ -72,6 +72,9 @@ pub struct InlineExecutorBuilder {
 
 impl InlineExecutorBuilder {
     /// Passes every job and every output through the codec, as on the way to another process. Default: `false`.
+    ///
+    /// What is not written into bytes, such as a lock or the end of a channel of `executor-ipc`, passes beside them where a backend that
+    /// carries it, such as `executor-process`, is linked into the program; where none is, it is the error of its job.
     pub fn encode(mut self, encode: bool) -> Self {
         self.encode = encode;
         self
@@ -212,6 +215,10 @@ impl Control for Inner {
 
     fn encodes(&self) -> bool {
         self.encode
+    }
+
+    fn carrier(&self) -> Option<&'static dyn Carrier> {
+        linked_carrier().filter(|_| self.encode)
     }
 
     fn is_stopping(&self) -> bool {

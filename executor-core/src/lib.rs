@@ -199,6 +199,7 @@ pub use wait::{WaitFor, Waited, wait};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::any_job::{duplicate_any, start_any};
+    pub use crate::carrier::LinkedCarrier;
     pub use crate::macro_support::{
         Argument, CannotCopy, Copier, JobArgument, JobOutput, NeverFails, NotAnArgument, NotSerde, Outcome,
         assert_argument,

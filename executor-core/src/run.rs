@@ -3,6 +3,7 @@
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::carrier::{Supply, collected, supplied};
 use crate::cell::{Stage, Started};
 use crate::context;
 use crate::drive::drive;
@@ -10,7 +11,7 @@ use crate::error::JobError;
 use crate::job::{BoxFuture, Work};
 use crate::job_ref::{AnyCell, Claim, JobRef};
 use crate::panic::{catch, drop_quietly};
-use crate::parcel::Arrived;
+use crate::parcel::{Arrived, Slice};
 use crate::payload::Payload;
 use crate::sync::{park_until, thread};
 use crate::task::Task;
@@ -140,19 +141,28 @@ pub(crate) fn execute<P: Payload>(cell: &dyn AnyCell, item: u32, payload: P) -> 
     if !cell.record().control.encodes() {
         return execute_here(cell, item, payload);
     }
-    let sent = payload.encode().and_then(|bytes| {
+    let carrier = cell.record().control.carrier();
+    let (encoded, attachments) = collected(carrier, || payload.encode());
+    let sent = encoded.and_then(|bytes| {
         drop_quietly(payload);
-        P::decode(&bytes)
+        let supply = carrier.zip(attachments.as_ref());
+        supplied(supply.map(|(carrier, attachments)| Supply { carrier, attachments }), || P::decode(&bytes))
     });
     let Attempt { stage, failed } = match sent {
         Ok(arrived) => execute_here(cell, item, arrived),
         Err(error) => Attempt::failed(error),
     };
     let Stage::Value(value) = stage else { return Attempt { stage, failed } };
-    let encoded = P::encode_output(&value);
+    let (encoded, attachments) = collected(carrier, || P::encode_output(&value));
     drop_quietly(value);
-    match encoded {
-        Ok(bytes) => Attempt { stage: Stage::Bytes(bytes.into()), failed },
+    match encoded.map(Slice::from) {
+        Ok(bytes) => {
+            let bytes = match carrier.zip(attachments) {
+                Some((carrier, attachments)) => bytes.with_attachments(carrier, attachments),
+                None => bytes,
+            };
+            Attempt { stage: Stage::Bytes(bytes), failed }
+        }
         Err(error) => Attempt::failed(error),
     }
 }

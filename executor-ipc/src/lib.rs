@@ -139,11 +139,15 @@ mod segment;
 mod encode;
 mod forks;
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod overwritten;
+
 /// What the fuzz targets reach. No promise is made about it.
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::channel::fuzzing::packets;
+    pub use crate::overwritten::objects;
     pub use crate::queue::fuzzing::queue;
 }
 

@@ -11,7 +11,12 @@ use std::ptr::NonNull;
 use std::slice;
 use std::sync::Arc;
 
-use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous, munmap};
+use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
+#[cfg(not(miri))]
+use nix::sys::mman::{mmap, munmap};
+
+#[cfg(miri)]
+use heap::{mmap, munmap};
 
 /// How long a huge page is where others have 4096 bytes: 2 MiB.
 pub(crate) const HUGE_PAGE_BYTES: usize = 2 << 20;
@@ -25,6 +30,8 @@ pub(crate) struct Mapping {
     /// The first of `bytes` bytes. They stay mapped until the drop.
     start: NonNull<c_void>,
     bytes: NonZeroUsize,
+    /// True if they stay mapped after it.
+    is_kept: bool,
 }
 
 // SAFETY: a mapping belongs to the whole process and to no thread of it.
@@ -37,7 +44,7 @@ impl Mapping {
     fn new(file: &impl AsFd, bytes: NonZeroUsize, access: ProtFlags) -> io::Result<Mapping> {
         // SAFETY: a new mapping, at an address of the kernel's choice, replaces no other. Nothing is read here.
         let start = unsafe { mmap(None, bytes, access, MapFlags::MAP_SHARED, file, 0) }?;
-        Ok(Mapping { start, bytes })
+        Ok(Mapping { start, bytes, is_kept: false })
     }
 
     /// Maps a file of this size for reading.
@@ -55,7 +62,7 @@ impl Mapping {
         let room = bytes.checked_add(HUGE_PAGE_BYTES).ok_or(io::ErrorKind::OutOfMemory)?;
         // SAFETY: a new mapping, at an address of the kernel's choice, replaces no other.
         let start = unsafe { mmap_anonymous(None, room, ProtFlags::PROT_NONE, MapFlags::MAP_PRIVATE) }?;
-        let mut reserved = Mapping { start, bytes: room };
+        let mut reserved = Mapping { start, bytes: room, is_kept: false };
         let before = start.addr().get().next_multiple_of(HUGE_PAGE_BYTES) - start.addr().get();
         // SAFETY: it is within what was just reserved, as it is less than a page behind the start of it.
         let place = unsafe { start.add(before) };
@@ -65,13 +72,13 @@ impl Mapping {
         // What is reserved behind it, and before it, is given back.
         if let Some(behind) = NonZeroUsize::new(HUGE_PAGE_BYTES - before) {
             // SAFETY: it is the end of what was reserved.
-            drop(Mapping { start: unsafe { start.add(bytes.get()) }, bytes: behind });
+            drop(Mapping { start: unsafe { start.add(bytes.get()) }, bytes: behind, is_kept: false });
         }
         match NonZeroUsize::new(before) {
             Some(before) => reserved.bytes = before,
-            None => std::mem::forget(reserved),
+            None => reserved.keep(),
         }
-        Ok(Mapping { start, bytes })
+        Ok(Mapping { start, bytes, is_kept: false })
     }
 
     /// Takes the memory at once, in huge pages.
@@ -99,6 +106,11 @@ impl Mapping {
         collapsed
     }
 
+    /// Leaves the memory mapped for ever.
+    pub(crate) fn keep(&mut self) {
+        self.is_kept = true;
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.get()
     }
@@ -109,8 +121,48 @@ impl Mapping {
     }
 }
 
+/// Memory for Miri, which has no files to map: of the heap, for one mapping of each file.
+#[cfg(miri)]
+mod heap {
+    use std::alloc::{self, Layout};
+
+    use super::*;
+
+    fn layout(bytes: usize) -> Layout {
+        Layout::from_size_align(bytes, 4096).expect("a mapping is not longer than all memory")
+    }
+
+    /// # Safety
+    ///
+    /// None is needed: it takes no place from anybody.
+    pub(super) unsafe fn mmap(
+        _place: Option<NonZeroUsize>,
+        bytes: NonZeroUsize,
+        _access: ProtFlags,
+        _flags: MapFlags,
+        _file: &impl AsFd,
+        _offset: i64,
+    ) -> io::Result<NonNull<c_void>> {
+        // SAFETY: the size is not zero.
+        let start = unsafe { alloc::alloc_zeroed(layout(bytes.get())) };
+        NonNull::new(start.cast()).ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+    }
+
+    /// # Safety
+    ///
+    /// It is what `mmap` gave for so many bytes, and nobody uses it any more.
+    pub(super) unsafe fn munmap(start: NonNull<c_void>, bytes: usize) -> io::Result<()> {
+        // SAFETY: as the caller says.
+        unsafe { alloc::dealloc(start.as_ptr().cast(), layout(bytes)) };
+        Ok(())
+    }
+}
+
 impl Drop for Mapping {
     fn drop(&mut self) {
+        if self.is_kept {
+            return;
+        }
         // SAFETY: the mapping is this value's own, of this length, and what was lent of it has ended.
         let unmapped = unsafe { munmap(self.start, self.bytes.get()) };
         debug_assert!(unmapped.is_ok(), "a mapping of our own can be unmapped");

@@ -11,8 +11,8 @@ use rustix::io::Errno;
 ///
 /// A receiver or a duplex end is ready when a receive would not wait: there is a message, or the end of the stream.
 /// Whoever else receives from it may be quicker, so that `try_recv` is what to ask it then. A sender is ready when nobody
-/// can receive any more. A process is ready when it has ended: a `ProcessHandle` of `executor-process`, or a descriptor
-/// of the system (`pidfd_open(2)`). Anything else that has a descriptor is ready when it can be read from.
+/// can receive any more. A process is ready when it has ended: a `Process` of `executor-process` or its `ProcessHandle`, or a
+/// descriptor of the system (`pidfd_open(2)`). Anything else that has a descriptor is ready when it can be read from.
 ///
 /// One source may be there several times. Without any there is nothing to wait for, and the answer comes at once.
 ///

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use bytemuck::{Pod, Zeroable};
-use executor_ipc::{SharedArray, SharedBytes, SharedValue};
+use executor_ipc::{SharedArray, SharedBytes, SharedValue, attach};
 use peer::{Asker, Peer, Random, counts, is_long, run, serve};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,8 @@ fn main() {
         ("atomics_count_between_processes", atomics_count_between_processes),
         ("who_ends_takes_nothing_along", who_ends_takes_nothing_along),
         ("what_nobody_holds_is_gone", what_nobody_holds_is_gone),
+        ("what_comes_again_is_mapped_once", what_comes_again_is_mapped_once),
+        ("a_lock_that_comes_while_it_is_held_leaves_nothing", a_lock_that_comes_while_it_is_held_leaves_nothing),
         ("an_array_survives_storms_of_kills", an_array_survives_storms_of_kills),
     ]);
 }
@@ -166,6 +168,46 @@ fn who_ends_takes_nothing_along() {
     drop(bytes);
     assert_eq!(second.ask::<Vec<u8>>(&Request::Byte(77)), [7]);
     second.end();
+}
+
+/// A handle that this process sent to itself, as it comes back from another one.
+fn sent<T: Serialize + serde::de::DeserializeOwned>(handle: &T) -> T {
+    let (bytes, attachments) = attach::collect(|| postcard::to_stdvec(handle).unwrap());
+    let copies: attach::Attachments = attachments.iter().map(|fd| fd.try_clone_to_owned().unwrap()).collect();
+    attach::supply(copies, || postcard::from_bytes(&bytes).unwrap())
+}
+
+/// Here, and where they come from another process.
+fn what_comes_again_is_mapped_once() {
+    let (peer, bytes) = (Peer::start(), SharedBytes::new(4096).unwrap());
+    let before: (usize, usize) = peer.ask(&Request::Counts);
+    for _ in 0..100 {
+        assert!(peer.ask::<bool>(&Request::Keep(bytes.clone())));
+    }
+    assert_eq!(peer.ask::<(usize, usize)>(&Request::Counts), (before.0 + 1, before.1 + 1));
+    let before = counts();
+    let again: Vec<SharedBytes> = (0..10_000).map(|_| sent(&bytes)).collect();
+    again[9_999].lock().unwrap()[1] = 7;
+    assert_eq!((counts(), bytes.lock().unwrap()[1]), (before, 7));
+    // It is gone with the last of them, and found no more.
+    drop(bytes);
+    assert_eq!(counts(), before);
+    let (descriptors, mappings) = before;
+    drop(again);
+    assert_eq!(counts(), (descriptors - 1, mappings - 1));
+    peer.end();
+}
+
+/// What is dropped while somebody has the lock must not be unmapped, if it is the last; and these are not.
+fn a_lock_that_comes_while_it_is_held_leaves_nothing() {
+    let value = SharedValue::new(0_u64).unwrap();
+    let before = counts();
+    let guard = value.lock().unwrap();
+    for _ in 0..1000 {
+        drop(sent(&value));
+    }
+    drop(guard);
+    assert_eq!(counts(), before);
 }
 
 /// Law 281, 284.

@@ -8,6 +8,8 @@ use executor_ipc::attach;
 /// On both sides: what is encoded can attach descriptors, and what is decoded finds them.
 pub(crate) static DESCRIPTORS: &dyn Carrier = &Descriptors;
 
+executor_core::link_carrier!(&Descriptors);
+
 /// In a worker whose owner has little room for descriptors: arguments find theirs, and outputs are plain bytes.
 pub(crate) static ARGUMENTS: &dyn Carrier = &Arguments;
 

@@ -25,7 +25,7 @@ const TESTS: [(&str, fn()); 12] = [
     ("the_death_of_a_job_ends_its_stream", the_death_of_a_job_ends_its_stream),
     ("a_cancelled_job_closes_its_end", a_cancelled_job_closes_its_end),
     ("each_attempt_has_the_same_channel", each_attempt_has_the_same_channel),
-    ("a_child_is_waited_for_beside_a_channel", a_child_is_waited_for_beside_a_channel),
+    ("children_are_waited_for_beside_channels", children_are_waited_for_beside_channels),
     ("where_no_descriptors_go_it_is_a_clear_error", where_no_descriptors_go_it_is_a_clear_error),
     ("nothing_is_left_behind", nothing_is_left_behind),
 ];
@@ -254,17 +254,28 @@ fn each_attempt_has_the_same_channel() {
     assert_eq!(rx.iter().map(Result::unwrap).collect::<Vec<u64>>(), [1, 2, 3]);
 }
 
-fn a_child_is_waited_for_beside_a_channel() {
-    let (tx, rx) = pipe().unwrap();
-    let (end, rest) = pipe::<u64>().unwrap();
-    let child = Process::spawn(total::job(rx)).unwrap();
-    assert!(wait_any_timeout(&[&rest, &child.handle()], Duration::ZERO).unwrap().is_empty());
+fn children_are_waited_for_beside_channels() {
+    let ((news, paper), (end, rest)) = (pipe().unwrap(), pipe::<u64>().unwrap());
+    let [(tx, child), (other_tx, other)] = [(); 2].map(|()| {
+        let (tx, rx) = pipe().unwrap();
+        (tx, Process::spawn(total::job(rx)).unwrap())
+    });
+    let handle = child.handle();
+    let ready = || wait_any(&[&paper, &rest, &handle, &other]).unwrap();
+    assert!(wait_any_timeout(&[&paper, &rest, &handle, &other], Duration::ZERO).unwrap().is_empty());
     tx.send(&3).unwrap();
     drop(tx);
-    assert_eq!(wait_any(&[&rest, &child.handle()]).unwrap(), [1]);
+    assert_eq!(ready(), [2]);
+    news.send(&5_u64).unwrap();
+    assert_eq!(ready(), [0, 2]);
     assert_eq!(child.result().unwrap(), Ok(3));
+    // One that was killed has ended just so.
+    assert!(other.kill().unwrap());
+    other.join();
     drop(end);
-    assert_eq!(wait_any(&[&rest]).unwrap(), [0]);
+    assert_eq!(ready(), [0, 1, 2, 3]);
+    assert!(other.result().is_err());
+    drop(other_tx);
 }
 
 fn where_no_descriptors_go_it_is_a_clear_error() {
@@ -273,11 +284,7 @@ fn where_no_descriptors_go_it_is_a_clear_error() {
         error.source().map(ToString::to_string).unwrap_or_default()
     }
     let why = "an end of a channel goes only where descriptors go";
-    // An executor that encodes its jobs, as tests do, has nothing that goes beside the bytes.
-    let inline = InlineExecutor::builder().encode(true).build().unwrap();
-    let error = inline.submit(send_one::job(pipe().unwrap().0, 1)).result().unwrap_err();
-    assert!(text(&error).contains(why), "{}", text(&error));
-    // Nor has an output for an owner that has little room for descriptors.
+    // An output has nothing that goes beside its bytes, where its owner has little room for descriptors.
     let pool = named("chan-scarce", 1).build().unwrap();
     let (tx, rx) = pipe().unwrap();
     let tx = pool.submit(count::job(tx, 1)).result().unwrap().unwrap();

@@ -65,11 +65,15 @@ pub(crate) const CASES: &[&Case] = &[
     #[cfg(feature = "process")]
     &processes::manager::CASE,
     #[cfg(feature = "ipc")]
+    &ipc::sync::MUTEX,
+    #[cfg(feature = "ipc")]
     &ipc::sync::SEMAPHORE,
     #[cfg(feature = "ipc")]
     &ipc::sync::EVENT,
     #[cfg(feature = "ipc")]
     &ipc::queue::CASE,
+    #[cfg(feature = "ipc")]
+    &ipc::array::CASE,
     #[cfg(feature = "async")]
     &async_jobs::submit::CASE,
     #[cfg(feature = "async")]

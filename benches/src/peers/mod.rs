@@ -136,6 +136,12 @@ pub(crate) const PEERS: &[Peer] = &[
     #[cfg(feature = "ipc")]
     ipc::futex::PEER,
     #[cfg(feature = "ipc")]
+    ipc::std_mutex::PEER,
+    #[cfg(feature = "ipc")]
+    ipc::pthread::PEER,
+    #[cfg(feature = "ipc")]
+    ipc::slice::PEER,
+    #[cfg(feature = "ipc")]
     ipc::socketpair::PEER,
     #[cfg(feature = "ipc")]
     ipc::ipc_channel::PEER,

@@ -1,11 +1,15 @@
 //! [`assert_travels`]: whether a job survives the way to another process.
 
+use executor_core::backend::{Attachments, linked_carrier};
+use executor_core::codec::CodecError;
 use executor_core::{Job, codec};
 
 /// Checks that `job` survives the way to another process: what arrives there is encoded to the same bytes again.
 ///
 /// Write one such test for each job whose arguments are types of your own. `InlineExecutor::builder().encode(true)` does
 /// the like for jobs that run, outputs included.
+///
+/// Handles of `executor-ipc` go beside the bytes, if `executor-process` is linked into the test.
 ///
 /// # Panics
 ///
@@ -25,16 +29,17 @@ use executor_core::{Job, codec};
 #[track_caller]
 pub fn assert_travels<J: Job>(job: J) {
     let name = J::entry().name();
-    let sent = match codec::encode(&job) {
+    let (encoded, beside) = encode(&job);
+    let sent = match encoded {
         Ok(bytes) => bytes,
         Err(error) => panic!("job `{name}` cannot be encoded: {error}. {ADVICE}"),
     };
     drop(job);
-    let arrived: J = match codec::decode(&sent) {
+    let arrived: J = match decode(&sent, beside.as_ref()) {
         Ok(job) => job,
         Err(error) => panic!("job `{name}` was encoded and cannot be decoded: {error}. {ADVICE}"),
     };
-    match codec::encode(&arrived) {
+    match encode(&arrived).0 {
         Ok(again) if again == sent => {}
         Ok(again) => panic!(
             "job `{name}` arrives as another value: it was sent as {} bytes and would be sent on as {} bytes, the first \
@@ -45,6 +50,21 @@ pub fn assert_travels<J: Job>(job: J) {
         ),
         Err(error) => panic!("job `{name}` arrives as a value that cannot be encoded: {error}. {ADVICE}"),
     }
+}
+
+/// The bytes of a job, and what goes beside them.
+fn encode<J: Job>(job: &J) -> (Result<Vec<u8>, CodecError>, Option<Attachments>) {
+    let Some(carrier) = linked_carrier() else { return (codec::encode(job), None) };
+    carrier.open();
+    let encoded = codec::encode(job);
+    (encoded, carrier.close())
+}
+
+fn decode<J: Job>(bytes: &[u8], beside: Option<&Attachments>) -> Result<J, CodecError> {
+    let Some((carrier, beside)) = linked_carrier().zip(beside) else { return codec::decode(bytes) };
+    let mut decoded = None;
+    carrier.supply(beside, &mut || decoded = Some(codec::decode(bytes)));
+    decoded.expect("a carrier calls what it is given")
 }
 
 const ADVICE: &str = "Likely reasons are `#[serde(untagged)]`, `#[serde(tag = \"…\")]`, `#[serde(flatten)]`, \

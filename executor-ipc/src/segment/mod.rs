@@ -22,43 +22,43 @@
 //! * values of users are plain data (`bytemuck::AnyBitPattern`), for which any bytes are a value. They are reached by
 //!   reference only while a lock is held, or while whoever makes the object has it alone.
 //!
-//! A process that maps one segment twice, because it got it twice, has two addresses for the same memory. That is as sound
-//! as two processes are: between two uses of a value there is always a lock or an atomic of the same memory.
+//! A segment that comes to a process which has it is [found](known) there, and not mapped again. Should two threads get one at the
+//! same time, the process has two addresses for the same memory. That is as sound as two processes are: between two uses of a
+//! value there is always a lock or an atomic of the same memory.
+//!
+//! # Locks that are never released
+//!
+//! A guard that is forgotten leaves its lock in the list that the C library keeps for the thread, by address. So the last handle
+//! of a process leaves the memory mapped if a thread of this process has a lock of it. A thread that ends gives up what it has.
 
 mod atom;
 mod file;
+mod known;
 mod shape;
 mod travel;
 
 use std::io;
 use std::num::NonZeroUsize;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::ptr::NonNull;
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::stat::fstat;
-use nix::unistd::ftruncate;
-
 use crate::arena::seals_of;
 use crate::mapping::{HUGE_PAGE_BYTES, Mapping};
+use crate::sync::robust::RobustLock;
 
 pub(crate) use shape::Shape;
 
 pub use atom::Atom;
 
+use file::seals;
+use known::Identity;
 use shape::{TRAILER_BYTES, Words};
 
 /// The smallest page of any machine we run on, to which every object is aligned.
 const PAGE_BYTES: usize = 4096;
-
-/// What is promised to whoever gets a segment: its size stays.
-fn seals() -> SealFlag {
-    SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SEAL
-}
 
 /// In what pages memory is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +79,9 @@ pub(crate) struct Segment {
 struct Inner {
     mapping: Mapping,
     file: Arc<OwnedFd>,
+    identity: Identity,
     shape: Shape,
-    /// How many bytes the object has: at least a trailer less than the mapping.
+    /// How many bytes the object has: at least a trailer less than the mapping. None until that is known.
     bytes: usize,
 }
 
@@ -104,13 +105,12 @@ impl Segment {
             Pages::Usual => TRAILER_BYTES,
             Pages::Huge => HUGE_PAGE_BYTES,
         };
-        let file = memfd_create(c"executor-shared", MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING)?;
         let end = bytes.checked_next_multiple_of(TRAILER_BYTES).and_then(|end| end.checked_add(TRAILER_BYTES));
         let file_bytes = end.and_then(|end| end.checked_next_multiple_of(unit));
-        let length = file_bytes.and_then(|bytes| i64::try_from(bytes).ok()).ok_or(io::ErrorKind::FileTooLarge)?;
-        ftruncate(&file, length)?;
-        fcntl(&file, FcntlArg::F_ADD_SEALS(seals()))?;
-        let inner = Inner { bytes, ..Inner::map(Arc::new(file), shape)? };
+        let length = file_bytes.and_then(NonZeroUsize::new).ok_or(io::ErrorKind::FileTooLarge)?;
+        let file = file::of_zeros(length)?;
+        let identity = Identity::of(&file)?;
+        let mut inner = Inner::map(Arc::new(file), identity, length, shape)?;
         if pages == Pages::Huge {
             inner.mapping.take_huge_pages().map_err(no_huge_pages)?;
         }
@@ -118,10 +118,11 @@ impl Segment {
             // Whoever reads it gets the descriptor later, by a call of the system.
             place.store(word, Ordering::Relaxed);
         }
-        Ok(Segment { inner: Arc::new(inner) })
+        inner.bytes = bytes;
+        Ok(Segment::add(inner))
     }
 
-    /// Maps what came in a message, if it is an object of this shape with at least so many bytes.
+    /// Takes in what came in a message, if it is an object of this shape with at least so many bytes.
     ///
     /// # Errors
     ///
@@ -130,13 +131,19 @@ impl Segment {
         if !seals_of(&file).contains(seals()) {
             return Err("the descriptor that came is no memory whose size is sealed".into());
         }
-        let inner = Inner::map(file, shape).map_err(|error| format!("its memory cannot be mapped: {error}"))?;
+        let no_memory = |error| format!("its memory cannot be mapped: {error}");
+        let identity = Identity::of(&file).map_err(no_memory)?;
+        if let Some(known) = Segment::find(identity, shape, bytes_min) {
+            return Ok(known);
+        }
+        let mapped = file::length(&file).and_then(|length| Inner::map(file, identity, length, shape));
+        let mut inner = mapped.map_err(no_memory)?;
         let trailer: Words = inner.trailer().each_ref().map(|word| word.load(Ordering::Relaxed));
         let found = shape.check(&trailer)?;
         let room = inner.mapping.bytes() - TRAILER_BYTES;
         let bytes = usize::try_from(found).ok().filter(|bytes| (bytes_min..=room).contains(bytes));
-        let bytes = bytes.ok_or_else(|| format!("it says that it has {found} bytes, of {room} that came"))?;
-        Ok(Segment { inner: Arc::new(Inner { bytes, ..inner }) })
+        inner.bytes = bytes.ok_or_else(|| format!("it says that it has {found} bytes, of {room} that came"))?;
+        Ok(Segment::add(inner))
     }
 
     /// What it holds.
@@ -196,12 +203,10 @@ fn no_huge_pages(error: io::Error) -> io::Error {
 }
 
 impl Inner {
-    /// Maps a file whose size is sealed. How many bytes of it are the object's is not known yet.
-    fn map(file: Arc<OwnedFd>, shape: Shape) -> io::Result<Inner> {
-        let length = usize::try_from(fstat(file.as_fd())?.st_size).map_err(|_| io::ErrorKind::FileTooLarge)?;
-        let length = NonZeroUsize::new(length).filter(|bytes| bytes.get().is_multiple_of(TRAILER_BYTES));
-        let length = length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "it has no trailer"))?;
-        Ok(Inner { mapping: Mapping::shared(&file, length)?, file, shape, bytes: 0 })
+    /// Maps a file of this length, which is sealed and has room for a trailer. How many bytes of it are the object's is not
+    /// known yet.
+    fn map(file: Arc<OwnedFd>, identity: Identity, length: NonZeroUsize, shape: Shape) -> io::Result<Inner> {
+        Ok(Inner { mapping: Mapping::shared(&file, length)?, file, identity, shape, bytes: 0 })
     }
 
     /// The byte at this place, which is one of the mapping or the one behind it.
@@ -216,6 +221,19 @@ impl Inner {
         // SAFETY: the mapping has a multiple of the bytes of a trailer, and at least one; so it is within the mapping, and
         // aligned. It is written to and read as atomics only.
         unsafe { place.as_ref() }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        known::forget(self);
+        let has_locks = self.shape.locks_bytes() <= self.bytes;
+        let locks = if has_locks { self.shape.locks } else { 0 };
+        // SAFETY: they are within the object, mapped and aligned, and any bytes are such a lock for the compiler.
+        let locks = unsafe { slice::from_raw_parts(self.place(0).cast::<RobustLock>().as_ptr(), locks) };
+        if locks.iter().any(RobustLock::is_held_here) {
+            self.mapping.keep();
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::any::type_name;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use crate::sync::robust::RobustLock;
+
 /// How many bytes of a segment tell its shape: one cache line of most machines.
 pub(crate) const TRAILER_BYTES: usize = 64;
 
@@ -25,6 +27,8 @@ pub(crate) struct Shape {
     element: Option<&'static str>,
     element_bytes: usize,
     element_alignment: usize,
+    /// How many locks it begins with whose guards users have.
+    pub(super) locks: usize,
 }
 
 impl Shape {
@@ -32,13 +36,23 @@ impl Shape {
     /// crate, in at most 24 bytes of ASCII.
     pub(crate) const fn new(kind: &'static str) -> Shape {
         assert!(kind.len() <= KIND_BYTES && kind.is_ascii(), "the name of a kind has at most 24 bytes of ASCII");
-        Shape { kind, element: None, element_bytes: 0, element_alignment: 1 }
+        Shape { kind, element: None, element_bytes: 0, element_alignment: 1, locks: 0 }
     }
 
     /// The shape of an object that holds values of this type, such as a `Mutex<T>`.
     pub(crate) fn of<T>(kind: &'static str) -> Shape {
         let element = Some(type_name::<T>());
         Shape { element, element_bytes: size_of::<T>(), element_alignment: align_of::<T>(), ..Shape::new(kind) }
+    }
+
+    /// The same, for an object that begins with so many locks whose guards users have.
+    pub(crate) const fn behind_locks(self, locks: usize) -> Shape {
+        Shape { locks, ..self }
+    }
+
+    /// How many bytes the locks are.
+    pub(super) fn locks_bytes(&self) -> usize {
+        self.locks * size_of::<RobustLock>()
     }
 
     /// The name of its kind, without the type of its elements.

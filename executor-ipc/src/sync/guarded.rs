@@ -7,19 +7,13 @@
 //!
 //! Values are plain data: any bytes are values. What a process left that died in the middle of a write is nonsense at worst,
 //! and the mark of the lock tells of it.
-//!
-//! # Locks that are never released
-//!
-//! A guard that is forgotten leaves its lock in the list that the C library keeps for the thread. So the last handle of a
-//! process leaves the memory mapped if a thread of this process has a lock of it. A thread that ends gives up what it has.
 
 use std::io;
-use std::mem::{self, MaybeUninit};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::ptr::NonNull;
 use std::slice;
-use std::sync::Arc;
 
 use bytemuck::Zeroable;
 use serde::{Deserializer, Serializer};
@@ -29,10 +23,10 @@ use crate::sync::robust::{Reentry, RobustLock};
 
 /// `LOCKS` locks, and values that they guard. Clones are the same.
 pub(crate) struct Guarded<T, const LOCKS: usize> {
-    memory: Arc<Memory<LOCKS>>,
-    /// The locks, which are mapped as long as the memory is there. To find them through it takes a tenth of a lock's time.
+    segment: Segment,
+    /// The locks, which are mapped as long as the segment is there. To find them through it takes a tenth of a lock's time.
     locks: NonNull<[RobustLock; LOCKS]>,
-    /// The first value; all are mapped as long as the memory is there.
+    /// The first value; all are mapped as long as the segment is there.
     values: NonNull<T>,
     len: usize,
 }
@@ -45,23 +39,6 @@ unsafe impl<T: Send + Sync, const LOCKS: usize> Sync for Guarded<T, LOCKS> {}
 // What a panic leaves half changed is marked.
 impl<T, const LOCKS: usize> UnwindSafe for Guarded<T, LOCKS> {}
 impl<T, const LOCKS: usize> RefUnwindSafe for Guarded<T, LOCKS> {}
-
-/// The segment, which is not unmapped while a thread of this process has one of its locks.
-struct Memory<const LOCKS: usize>(Segment);
-
-impl<const LOCKS: usize> Memory<LOCKS> {
-    fn locks(&self) -> &[RobustLock; LOCKS] {
-        self.0.at(0)
-    }
-}
-
-impl<const LOCKS: usize> Drop for Memory<LOCKS> {
-    fn drop(&mut self) {
-        if self.locks().iter().any(RobustLock::is_held_here) {
-            mem::forget(self.0.clone());
-        }
-    }
-}
 
 impl<T, const LOCKS: usize> Guarded<T, LOCKS> {
     /// Where the first value is.
@@ -80,20 +57,24 @@ impl<T, const LOCKS: usize> Guarded<T, LOCKS> {
         T: Zeroable,
     {
         let bytes = len.checked_mul(size_of::<T>()).and_then(|bytes| bytes.checked_add(Self::VALUES_AT));
-        let segment = Segment::in_pages(pages, Shape::of::<T>(kind), bytes.ok_or(io::ErrorKind::FileTooLarge)?)?;
-        let memory = Memory::<LOCKS>(segment);
-        memory.locks().iter().try_for_each(|lock| lock.make(reentry))?;
-        Ok(Self::within(memory, len))
+        let segment = Segment::in_pages(pages, Self::shape(kind), bytes.ok_or(io::ErrorKind::FileTooLarge)?)?;
+        let guarded = Self::within(segment, len);
+        guarded.locks().iter().try_for_each(|lock| lock.make(reentry))?;
+        Ok(guarded)
     }
 
-    fn within(memory: Memory<LOCKS>, len: usize) -> Self {
-        let values = memory.0.address(Self::VALUES_AT, len * size_of::<T>(), align_of::<T>()).cast();
-        Guarded { locks: memory.locks().into(), memory: Arc::new(memory), values, len }
+    fn shape(kind: &'static str) -> Shape {
+        Shape::of::<T>(kind).behind_locks(LOCKS)
+    }
+
+    fn within(segment: Segment, len: usize) -> Self {
+        let values = segment.address(Self::VALUES_AT, len * size_of::<T>(), align_of::<T>()).cast();
+        Guarded { locks: segment.at::<[RobustLock; LOCKS]>(0).into(), segment, values, len }
     }
 
     #[inline]
     pub(crate) fn locks(&self) -> &[RobustLock; LOCKS] {
-        // SAFETY: they are mapped, aligned, and locks, and the memory is there as long as this is borrowed.
+        // SAFETY: they are mapped, aligned, and locks, and the segment is there as long as this is borrowed.
         unsafe { self.locks.as_ref() }
     }
 
@@ -110,7 +91,6 @@ impl<T, const LOCKS: usize> Guarded<T, LOCKS> {
 
     /// Writes the first values, when they are new and nobody else has them.
     pub(crate) fn fill(&mut self, values: impl IntoIterator<Item = T>) {
-        debug_assert!(Arc::strong_count(&self.memory) == 1);
         // SAFETY: they are mapped and aligned, need not be values yet, and nobody else has the memory, here or elsewhere.
         let places = unsafe { slice::from_raw_parts_mut(self.values.as_ptr().cast::<MaybeUninit<T>>(), self.len) };
         for (place, value) in places.iter_mut().zip(values) {
@@ -146,7 +126,7 @@ impl<T, const LOCKS: usize> Guarded<T, LOCKS> {
     ///
     /// As [`Segment::serialize`].
     pub(crate) fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.memory.0.serialize(serializer)
+        self.segment.serialize(serializer)
     }
 
     /// Takes in what came with the message that this thread decodes. It has as many values as it was made with, and at least
@@ -161,14 +141,14 @@ impl<T, const LOCKS: usize> Guarded<T, LOCKS> {
         len_min: usize,
     ) -> Result<Self, D::Error> {
         let bytes_min = Self::VALUES_AT + len_min * size_of::<T>();
-        let segment = Segment::deserialize(deserializer, Shape::of::<T>(kind), bytes_min)?;
+        let segment = Segment::deserialize(deserializer, Self::shape(kind), bytes_min)?;
         let len = (segment.bytes() - Self::VALUES_AT).checked_div(size_of::<T>()).unwrap_or(len_min);
-        Ok(Self::within(Memory(segment), len))
+        Ok(Self::within(segment, len))
     }
 }
 
 impl<T, const LOCKS: usize> Clone for Guarded<T, LOCKS> {
     fn clone(&self) -> Self {
-        Guarded { memory: Arc::clone(&self.memory), ..*self }
+        Guarded { segment: self.segment.clone(), ..*self }
     }
 }

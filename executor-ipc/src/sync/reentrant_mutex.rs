@@ -121,7 +121,7 @@ impl<T: AnyBitPattern> ReentrantMutex<T> {
         // What a dead holder counted ended with it.
         let depth = self.value.locks()[0].note();
         let before = if taken.from_the_dead { 0 } else { depth.load(Ordering::Relaxed) };
-        depth.store(before + 1, Ordering::Relaxed);
+        depth.store(before.saturating_add(1), Ordering::Relaxed);
         let guard =
             ReentrantMutexGuard { mutex: self, was_panicking: thread::panicking(), value: self.value.values().cast() };
         OwnerDied::unless_sound(guard, taken.condition)

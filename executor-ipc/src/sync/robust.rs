@@ -123,10 +123,13 @@ impl RobustLock {
         done(unsafe { libc::pthread_mutexattr_init(attributes) })?;
         // SAFETY: they have been made above, as for the calls below.
         done(unsafe { libc::pthread_mutexattr_settype(attributes, kind) })?;
-        // SAFETY: as above.
-        done(unsafe { libc::pthread_mutexattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED) })?;
-        // SAFETY: as above.
-        done(unsafe { libc::pthread_mutexattr_setrobust(attributes, libc::PTHREAD_MUTEX_ROBUST) })?;
+        // Miri has one process, and no thread that ends with a lock.
+        if cfg!(not(miri)) {
+            // SAFETY: as above.
+            done(unsafe { libc::pthread_mutexattr_setpshared(attributes, libc::PTHREAD_PROCESS_SHARED) })?;
+            // SAFETY: as above.
+            done(unsafe { libc::pthread_mutexattr_setrobust(attributes, libc::PTHREAD_MUTEX_ROBUST) })?;
+        }
         // SAFETY: as above; and there is room for a mutex, which nobody uses yet. Attributes own nothing to be freed.
         done(unsafe { libc::pthread_mutex_init(self.mutex.get(), attributes) })
     }
@@ -191,8 +194,11 @@ impl RobustLock {
         debug_assert!(matches!(code, 0 | libc::EPERM), "a lock can be released: {code}");
     }
 
-    /// The number that the system has for the thread that has the lock.
+    /// The number that the system has for the thread that has the lock. Under Miri nobody is known.
     pub(crate) fn holder(&self) -> Option<u32> {
+        if cfg!(miri) {
+            return None;
+        }
         /// Where the C library keeps the word that the system knows, which is the number of the holder and two bits: in glibc
         /// it is the first of the mutex, in musl the second.
         const WORD: usize = if cfg!(target_env = "musl") { 1 } else { 0 };
@@ -261,7 +267,7 @@ impl RobustLock {
 }
 
 /// Asks the C library for the lock until a moment of the monotonic clock.
-#[cfg(target_env = "gnu")]
+#[cfg(all(target_env = "gnu", not(miri)))]
 fn timed_lock(mutex: *mut libc::pthread_mutex_t, deadline: Deadline) -> c_int {
     unsafe extern "C" {
         /// Since glibc 2.30.
@@ -299,7 +305,21 @@ fn timed_lock(mutex: *mut libc::pthread_mutex_t, deadline: Deadline) -> c_int {
     }
 }
 
-#[cfg(target_env = "gnu")]
+/// Miri has no lock with a time limit.
+#[cfg(miri)]
+fn timed_lock(mutex: *mut libc::pthread_mutex_t, deadline: Deadline) -> c_int {
+    loop {
+        // SAFETY: as in `lock`.
+        let code = unsafe { libc::pthread_mutex_trylock(mutex) };
+        match code {
+            libc::EBUSY if deadline.is_past() => return libc::ETIMEDOUT,
+            libc::EBUSY => std::thread::yield_now(),
+            _ => return code,
+        }
+    }
+}
+
+#[cfg(all(target_env = "gnu", not(miri)))]
 fn timespec(deadline: Deadline) -> libc::timespec {
     let rustix::time::Timespec { tv_sec, tv_nsec } = deadline.timespec();
     // A moment that a narrower clock cannot tell is as far as it can.

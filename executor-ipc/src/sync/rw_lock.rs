@@ -206,7 +206,7 @@ impl<T: AnyBitPattern> RwLock<T> {
         if is_held_by_this_thread(&self.value.locks()[0]) {
             return refuse(patience);
         }
-        own.note().store(own.note().load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        own.note().store(own.note().load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
         Some(own)
     }
 

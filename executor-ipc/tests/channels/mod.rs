@@ -176,11 +176,14 @@ pub(crate) fn serve(control: &Duplex<Reply, Request>) {
     }
 }
 
-/// Runs the tests that the command line names, one after the other on this thread: descriptors are those of the whole process.
+/// Runs the tests that the command line names and does not `--skip`, one after the other on this thread: descriptors are those of the
+/// whole process.
 #[allow(clippy::print_stdout, reason = "it is a test harness")]
 pub(crate) fn run(tests: &[(&str, fn())]) {
-    let filter = env::args().nth(1).filter(|filter| !filter.starts_with('-')).unwrap_or_default();
-    for (name, test) in tests.iter().filter(|(name, _)| name.contains(&filter)) {
+    let words: Vec<String> = env::args().skip(1).collect();
+    let filter = words.first().filter(|filter| !filter.starts_with('-')).map_or("", String::as_str);
+    let is_skipped = |name: &str| words.windows(2).any(|words| words[0] == "--skip" && name.contains(&words[1]));
+    for (name, test) in tests.iter().filter(|(name, _)| name.contains(filter) && !is_skipped(name)) {
         watched(name, *test);
         println!("test {name} ... ok");
     }

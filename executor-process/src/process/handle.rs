@@ -126,8 +126,8 @@ impl ProcessHandle {
     }
 }
 
-/// The descriptor of the process, which is readable once the process has ended: for an event loop that waits for several
-/// things. It must not be read from.
+/// The descriptor of the process, which is readable once the process has ended: for [`wait_any`](executor_ipc::wait_any), which waits for
+/// several processes and receivers at once, or an event loop. It must not be read from.
 impl AsFd for ProcessHandle {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.life.pidfd.as_fd()

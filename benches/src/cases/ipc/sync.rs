@@ -1,4 +1,4 @@
-//! What the semaphore and the event cost above the floor of their kind: alone, where no call of the system is needed, and by two
+//! What mutex, semaphore and event cost above the floor of their kind: alone, where no call of the system is needed, and by two
 //! processes.
 
 use crate::cases::{Case, Figures, Measure, Run, Setup, Verdict};
@@ -11,6 +11,23 @@ use crate::results::Results;
 const TURNS: u64 = 1_000_000;
 
 const MEASURES: &[Measure] = &[Measure::lead("alone", "ns, alone"), Measure::lead("together", "ns, two processes")];
+
+/// Taken, its number raised by one, and released.
+pub(crate) static MUTEX: Case = Case {
+    verdicts: |results| {
+        let alone = ["std-mutex", "bare-pthread"].map(|peer| Verdict::multiple(results, "alone", "alone", peer));
+        let targets = [
+            Verdict::ratio(results, "alone", "std-mutex", 2.0),
+            Verdict::ratio(results, "together", "bare-pthread", 1.5),
+        ];
+        targets.into_iter().chain(alone.into_iter().flatten()).collect()
+    },
+    ..case(
+        "ipc-sync-mutex",
+        "a mutex taken, the number in it raised, and released, and the same by two processes at once",
+        |setup, peer| figures(peer.mutex(setup.scaled(TURNS))?),
+    )
+};
 
 /// One permit: in, and out again.
 pub(crate) static SEMAPHORE: Case = case(
@@ -40,7 +57,8 @@ const fn case(name: &'static str, title: &'static str, run: fn(&Setup, &dyn Ipc)
 }
 
 fn figures(turns: Turns) -> Outcome<Figures> {
-    Ok(vec![("alone", turns.alone), ("together", turns.together)])
+    let together = turns.together.map(|together| ("together", together));
+    Ok([("alone", turns.alone)].into_iter().chain(together).collect())
 }
 
 fn verdicts(results: &Results) -> Vec<Verdict> {

@@ -100,7 +100,7 @@ impl sync::Answers for Words {
 
 impl Ipc for Bare {
     fn semaphore(&self, count: u64) -> Outcome<Turns> {
-        sync::semaphore(&words(1)?, count)
+        sync::gate(&words(1)?, count)
     }
 
     fn event(&self, count: u64) -> Outcome<Turns> {

@@ -1,10 +1,14 @@
 //! Who is measured with what processes share: ours, the floors, and those that a user would otherwise pick.
 
+pub(crate) mod array;
 pub(crate) mod futex;
 pub(crate) mod ipc_channel;
 pub(crate) mod ours;
+pub(crate) mod pthread;
 pub(crate) mod python;
+pub(crate) mod slice;
 pub(crate) mod socketpair;
+pub(crate) mod std_mutex;
 pub(crate) mod sync;
 
 use crate::outcome::{Failure, Outcome};
@@ -17,6 +21,11 @@ pub(crate) const OURS: &str = "executor-ipc";
 pub(crate) trait Ipc {
     /// Sends `count` numbers to the other process, one at a time, which adds 1 to each and sends it back.
     fn ping_pong(&self, _count: u64) -> Outcome<Trips> {
+        Err(Failure::NotOffered)
+    }
+
+    /// Takes a mutex, raises the number in it, and releases it, `count` times.
+    fn mutex(&self, _count: u64) -> Outcome<Turns> {
         Err(Failure::NotOffered)
     }
 
@@ -35,6 +44,11 @@ pub(crate) trait Ipc {
         Err(Failure::NotOffered)
     }
 
+    /// Reads and changes all elements of arrays of so many bytes.
+    fn array(&self, _bytes: usize) -> Outcome<Accesses> {
+        Err(Failure::NotOffered)
+    }
+
     /// By how much fewer numbers a queue that is slow is measured.
     fn fewer_numbers(&self) -> u64 {
         1
@@ -45,6 +59,16 @@ pub(crate) trait Ipc {
 pub(crate) struct Turns {
     /// By one thread, that nobody else is in the way of.
     pub(crate) alone: f64,
-    /// By two processes: of a semaphore, as many as each can at the same time; of an event, one by one and the other by the other.
-    pub(crate) together: f64,
+    /// By two processes, where they can share it: of an event, one by one and the other by the other, and of the others as many as each
+    /// can at the same time.
+    pub(crate) together: Option<f64>,
+}
+
+/// What it takes to reach one element of an array, in nanoseconds.
+pub(crate) struct Accesses {
+    pub(crate) sum: f64,
+    pub(crate) update: f64,
+    /// The same of elements of two numbers.
+    pub(crate) points_sum: f64,
+    pub(crate) points_update: f64,
 }

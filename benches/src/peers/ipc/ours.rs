@@ -1,14 +1,14 @@
-//! The channels and queues of `executor-ipc`.
+//! What `executor-ipc` has.
 
 use std::cell::OnceCell;
 use std::os::fd::{AsFd, OwnedFd};
 
 use executor_core::{Executor, JobFuture, job};
-use executor_ipc::sync::{Barrier, Event, Semaphore};
-use executor_ipc::{Duplex, Queue, Receiver, Sender, duplex, pipe};
+use executor_ipc::sync::{Barrier, Event, Mutex, Semaphore};
+use executor_ipc::{Duplex, Queue, Receiver, Sender, SharedArray, duplex, pipe};
 use executor_process::ProcessExecutor;
 
-use super::{Ipc, Turns, sync};
+use super::{Accesses, Ipc, Turns, array, sync};
 use crate::helper::Helper;
 use crate::kernel;
 use crate::outcome::Outcome;
@@ -19,7 +19,7 @@ use crate::peers::{Open, Peer};
 pub(crate) const PEER: Peer = Peer {
     name: super::OURS,
     package: "executor-ipc",
-    how: "a Duplex to one process, blocking on both sides; Semaphore and Event as they are; a Queue without a bound, from one process to one other",
+    how: "a Duplex to one process, blocking on both sides; Mutex, Semaphore, Event and SharedArray as they are; a Queue without a bound, from one process to one other",
     open: Open::Ipc(|| Ok(Box::new(Ours { channel: OnceCell::new(), producer: OnceCell::new() }))),
 };
 
@@ -32,6 +32,12 @@ struct Channel {
     /// Dropped before the helper, which waits for that.
     end: Duplex<u64, u64>,
     _helper: Helper,
+}
+
+impl sync::Gate for Mutex<u64> {
+    fn pass(&self) {
+        *self.lock().expect("nobody dies") += 1;
+    }
 }
 
 impl sync::Gate for Semaphore {
@@ -51,6 +57,18 @@ impl sync::Flag for Event {
 
     fn clear(&self) {
         self.clear();
+    }
+}
+
+/// In another process.
+#[job]
+fn raise(mutex: Mutex<u64>, both: Barrier, count: u64) -> u64 {
+    sync::pass(&mutex, &both, count)
+}
+
+impl sync::Elsewhere for Mutex<u64> {
+    fn pass_elsewhere(&self, pool: &ProcessExecutor, both: &Barrier, count: u64) -> JobFuture<u64> {
+        pool.submit(raise::job(self.clone(), both.clone(), count))
     }
 }
 
@@ -102,8 +120,12 @@ impl Ipc for Ours {
         })
     }
 
+    fn mutex(&self, count: u64) -> Outcome<Turns> {
+        sync::gate(&Mutex::new(0)?, count)
+    }
+
     fn semaphore(&self, count: u64) -> Outcome<Turns> {
-        sync::semaphore(&Semaphore::bounded(1)?, count)
+        sync::gate(&Semaphore::bounded(1)?, count)
     }
 
     fn event(&self, count: u64) -> Outcome<Turns> {
@@ -120,6 +142,13 @@ impl Ipc for Ours {
         let Producer { queue, orders, .. } = self.producer.get().expect("it was set just now");
         orders.send(&(queue.clone(), count))?;
         (0..count).try_fold(0, |sum, _| Ok(sum + queue.get()?))
+    }
+
+    fn array(&self, bytes: usize) -> Outcome<Accesses> {
+        let (numbers, points) = (SharedArray::new(bytes / 8)?, SharedArray::new(bytes / 16)?);
+        let mut numbers = numbers.lock().expect("nobody dies");
+        let mut points = points.lock().expect("nobody dies");
+        array::measure(&mut numbers, &mut points)
     }
 }
 

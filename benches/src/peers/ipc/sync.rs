@@ -1,4 +1,4 @@
-//! How semaphores and flags are measured: the same for ours and for the floor.
+//! How mutexes, semaphores and flags are measured: the same for ours and for the floor.
 
 use std::time::{Duration, Instant};
 
@@ -38,19 +38,24 @@ pub(crate) trait Answers: Flag + Sized {
     fn answer_elsewhere(pool: &ProcessExecutor, flags: &[Self; 2], count: u64) -> JobFuture<()>;
 }
 
-/// Measures a gate.
-pub(crate) fn semaphore(gate: &impl Elsewhere, count: u64) -> Outcome<Turns> {
-    let alone = nanos_per_item(5, count, || {
+/// Measures a gate that nobody else goes through.
+pub(crate) fn alone(gate: &impl Gate, count: u64) -> Outcome<f64> {
+    nanos_per_item(5, count, || {
         (0..count).for_each(|_| gate.pass());
         Ok(())
-    })?;
+    })
+}
+
+/// Measures a gate.
+pub(crate) fn gate(gate: &impl Elsewhere, count: u64) -> Outcome<Turns> {
+    let alone = alone(gate, count)?;
     let (pool, both) = (ProcessExecutor::new(2)?, Barrier::new(2)?);
     let workers = [(); 2].map(|()| gate.pass_elsewhere(&pool, &both, count));
     let mut longest = 0;
     for mut worker in workers {
         longest = longest.max(worker.result_timeout(LIMIT)?);
     }
-    Ok(Turns { alone, together: longest as f64 / (2 * count) as f64 })
+    Ok(Turns { alone, together: Some(longest as f64 / (2 * count) as f64) })
 }
 
 /// Goes in and out so many times, beginning when the other process does. How many nanoseconds it took.
@@ -87,7 +92,7 @@ pub(crate) fn event<F: Answers>(flags: &[F; 2], count: u64) -> Outcome<Turns> {
     trips(count)?;
     let together = nanos_per_item(1, count, || trips(count))?;
     worker.result_timeout(LIMIT)?;
-    Ok(Turns { alone, together })
+    Ok(Turns { alone, together: Some(together) })
 }
 
 /// Answers the first flag with the second, so many times.
