@@ -104,7 +104,7 @@ pub(crate) fn collected<R>(
 ) -> (R, Option<Attachments>) {
     let Some(carrier) = carrier else { return (encode(), None) };
     carrier.open();
-    let message = Message { carrier, outer: ENCODES_FOR.replace(Some(carrier)) };
+    let message = Message { carrier, outer: ENCODES_FOR.with(|current| current.replace(Some(carrier))) };
     let encoded = encode();
     (encoded, message.close())
 }
@@ -124,7 +124,7 @@ impl Message {
 
     #[inline]
     fn end(&mut self) -> Option<Attachments> {
-        ENCODES_FOR.set(self.outer);
+        ENCODES_FOR.with(|current| current.set(self.outer));
         self.carrier.close()
     }
 }
@@ -148,7 +148,7 @@ pub(crate) fn supplied<R>(supply: Option<Supply<'_>>, decode: impl FnOnce() -> R
     match supply {
         None => decode(),
         Some(Supply { carrier, attachments }) => {
-            let _here = Here { outer: DECODES_FOR.replace(Some(carrier)) };
+            let _here = Here { outer: DECODES_FOR.with(|current| current.replace(Some(carrier))) };
             let (mut decode, mut decoded) = (Some(decode), None);
             carrier
                 .supply(attachments, &mut || decoded = decoded.take().or_else(|| decode.take().map(|decode| decode())));
@@ -166,7 +166,7 @@ struct Here {
 
 impl Drop for Here {
     fn drop(&mut self) {
-        DECODES_FOR.set(self.outer);
+        DECODES_FOR.with(|current| current.set(self.outer));
     }
 }
 
