@@ -170,7 +170,8 @@ impl Drop for Here {
     }
 }
 
-#[cfg(all(test, not(executor_loom)))]
+// Miri would take minutes for so many bytes, and nothing here is unsafe.
+#[cfg(all(test, not(executor_loom), not(miri)))]
 mod tests {
     use std::cell::RefCell;
     use std::collections::VecDeque;
