@@ -5,16 +5,11 @@
 
 use crate::carrier::{self, Carrier};
 
+use super::encode_into;
 use super::error::{Cause, CodecError};
 
 /// What is added to the length of contents that are not here.
 const MARK: u64 = 1 << 63;
-
-/// How long a number with the highest bit is: seven bits a byte.
-const MARKED_BYTES: usize = 10;
-
-/// What the last byte of such a number is: the highest bit, and nothing behind it.
-const LAST_BYTE: u8 = 1;
 
 /// True for contents that are worth it.
 #[inline]
@@ -23,18 +18,10 @@ pub(super) fn is_offered(len: usize) -> bool {
 }
 
 /// Sets contents of `len` bytes aside, and writes in `message` where they are; false, and `fill` is not called, if they cannot be.
-pub(super) fn put(message: &mut Vec<u8>, len: usize, fill: impl FnMut(&mut [u8])) -> bool {
-    let Some(name) = carrier::set_aside(len, fill) else { return false };
-    let mut marked = len as u64 | MARK;
-    while marked > 0x7f {
-        message.push(marked as u8 | 0x80);
-        marked >>= 7;
-    }
-    message.push(marked as u8);
-    // A name is short, and so its length is one byte.
-    message.push(name.len() as u8);
-    message.extend_from_slice(&name);
-    true
+pub(super) fn put(message: &mut Vec<u8>, len: usize, fill: impl FnMut(&mut [u8])) -> Result<bool, CodecError> {
+    let Some(name) = carrier::set_aside(len, fill) else { return Ok(false) };
+    encode_into(&(len as u64 | MARK, name), message)?;
+    Ok(true)
 }
 
 /// Contents that were set aside.
@@ -49,13 +36,9 @@ impl<'de> Aside<'de> {
     /// What is at the start of `bytes`, and the bytes behind it; `None` if there are contents, or anything else.
     #[inline]
     pub(super) fn at_start(supplier: &'static dyn Carrier, bytes: &'de [u8]) -> Option<(Self, &'de [u8])> {
-        let (number, behind) = bytes.split_at_checked(MARKED_BYTES)?;
-        if number[MARKED_BYTES - 1] != LAST_BYTE || number[..MARKED_BYTES - 1].iter().any(|byte| byte & 0x80 == 0) {
-            return None;
-        }
-        let len = number[..MARKED_BYTES - 1].iter().rev().fold(0, |len, byte| len << 7 | u64::from(byte & 0x7f));
-        let (&name_bytes, behind) = behind.split_first()?;
-        let (name, behind) = behind.split_at_checked(usize::from(name_bytes))?;
+        let (marked, behind) = postcard::take_from_bytes::<u64>(bytes).ok()?;
+        let len = marked.checked_sub(MARK)?;
+        let (name, behind) = postcard::take_from_bytes(behind).ok()?;
         Some((Aside { supplier, len, name }, behind))
     }
 

@@ -137,7 +137,7 @@ impl Serializer for Encoder<'_> {
     #[inline]
     fn serialize_str(mut self, text: &str) -> Result<(), CodecError> {
         if aside::is_offered(text.len())
-            && aside::put(self.0, text.len(), |contents| contents.copy_from_slice(text.as_bytes()))
+            && aside::put(self.0, text.len(), |contents| contents.copy_from_slice(text.as_bytes()))?
         {
             return Ok(());
         }
@@ -151,7 +151,8 @@ impl Serializer for Encoder<'_> {
 
     #[inline]
     fn serialize_bytes(mut self, bytes: &[u8]) -> Result<(), CodecError> {
-        if aside::is_offered(bytes.len()) && aside::put(self.0, bytes.len(), |contents| contents.copy_from_slice(bytes))
+        if aside::is_offered(bytes.len())
+            && aside::put(self.0, bytes.len(), |contents| contents.copy_from_slice(bytes))?
         {
             return Ok(());
         }
@@ -173,7 +174,7 @@ impl Serializer for Encoder<'_> {
         if is_byte::<I::Item>() && count.is_some() && aside::is_offered(least) {
             let (mut offered, mut came) = (Some(elements), 0);
             let fill = |contents: &mut [u8]| came = offered.take().map_or(0, |elements| fill(contents, elements));
-            if aside::put(self.0, least, fill) {
+            if aside::put(self.0, least, fill)? {
                 return counted(least, came);
             }
             elements = offered.ok_or_else(|| CodecError::new(Cause::Aside("they were read, and not taken".into())))?;
