@@ -126,6 +126,12 @@ pub enum JobError {
     },
 }
 
+/// The outcome of a job as the user gets it. Inside, its error is boxed.
+#[inline]
+pub(crate) fn unboxed<T>(outcome: Result<T, Box<JobError>>) -> Result<T, JobError> {
+    outcome.map_err(|error| *error)
+}
+
 impl JobError {
     /// Goes on with the panic of the job on this thread, with its own payload where there is one.
     ///

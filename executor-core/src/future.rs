@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::bells::Waiter;
 use crate::drive::note_awaited;
-use crate::error::JobError;
+use crate::error::{JobError, unboxed};
 use crate::handle::JobHandle;
 use crate::job_ref::{AnyCell, JobRef, StateText};
 use crate::single::FutureCell;
@@ -109,7 +109,7 @@ impl<T: 'static> JobFuture<T> {
     pub fn result(self) -> Result<T, JobError> {
         loop {
             if let Some(outcome) = self.cell.take() {
-                return outcome;
+                return unboxed(outcome);
             }
             block_on(&self.job(), Limit::None)?;
         }
@@ -127,14 +127,20 @@ impl<T: 'static> JobFuture<T> {
     /// For `limit` at most; zero does not block.
     pub fn result_timeout(&mut self, limit: Duration) -> Result<T, JobError> {
         if let Some(outcome) = self.cell.take() {
-            return outcome;
+            return unboxed(outcome);
         }
         block_on(&self.job(), Limit::after(limit))?;
-        self.cell.take().unwrap_or(Err(JobError::Timeout))
+        self.cell.take().map_or(Err(JobError::Timeout), unboxed)
     }
 
     /// Takes the outcome if the job is done, and does not wait.
     pub fn try_result(&mut self) -> Option<Result<T, JobError>> {
+        self.take().map(unboxed)
+    }
+
+    /// The outcome as it comes from the cell.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Option<Result<T, Box<JobError>>> {
         self.cell.take()
     }
 
@@ -161,7 +167,7 @@ impl<T: 'static> JobFuture<T> {
             0,
             Box::new(move |_| {
                 if let Some(outcome) = self.cell.take() {
-                    callback(outcome);
+                    callback(unboxed(outcome));
                 }
             }),
         ));
@@ -179,12 +185,12 @@ impl<T: 'static> Future for JobFuture<T> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         if let Some(outcome) = self.cell.take() {
-            return Poll::Ready(outcome);
+            return Poll::Ready(unboxed(outcome));
         }
         let job = self.job();
         job.hang(Waiter::Task(cx.waker().clone()));
         match self.cell.take() {
-            Some(outcome) => Poll::Ready(outcome),
+            Some(outcome) => Poll::Ready(unboxed(outcome)),
             None => {
                 note_awaited(&job);
                 Poll::Pending

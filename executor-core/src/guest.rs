@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::backend::{Control, Tally};
 use crate::carrier::{Attachments, Carrier, Supply, collected, supplied};
-use crate::cell::{Finish, State, Ticket};
+use crate::cell::{State, Ticket};
 use crate::context::{self, Entered};
 use crate::error::JobError;
 use crate::initializer::run_once;
@@ -190,7 +190,7 @@ impl Reception {
         };
         // What became of a guest is decided where it came from, so that its end here is never overruled. Those who wait
         // for it here got their handles from the job itself.
-        if let Finish::Done { waited: true } = state.finish(!matches!(ran, Ok(Returned { failed: false, .. })), true) {
+        if state.finish_even_killed(!matches!(ran, Ok(Returned { failed: false, .. }))) {
             JobRef::new(Arc::clone(&self.batch), item).ring();
         }
         ran

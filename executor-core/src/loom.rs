@@ -198,7 +198,8 @@ fn kill_against_finish() {
         let _ = cell.finish(ticket, Stage::Value(7), false, |_| {}, || {});
         let outcome = cell.take().unwrap().into_outcome();
         match (outcome, killed.join().unwrap()) {
-            (Ok(7), false) | (Err(JobError::Killed), true) => {}
+            (Ok(7), false) => {}
+            (Err(error), true) if matches!(*error, JobError::Killed) => {}
             other => panic!("{other:?}"),
         }
     });

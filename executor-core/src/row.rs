@@ -115,7 +115,8 @@ pub(crate) fn finish_counted<P: Payload>(cell: &Cell<P>, ticket: Ticket, output:
             tally.overruled();
         }
     };
-    cell.finish(ticket, output.into_stage(), false, counted, || tally.overruled())
+    cell.put(&ticket, output.into_stage());
+    cell.finish(ticket, false, counted, || tally.overruled())
 }
 
 /// Tells of a job that was counted as finished and was killed before its future knew.

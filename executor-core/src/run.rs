@@ -134,49 +134,62 @@ impl<P: Payload> Attempt<P> {
     }
 }
 
-/// Runs the payload of `cell` on this thread, inside the context that is set. Everything that the payload captured is
-/// dropped when this returns.
+/// Runs the payload of `cell` on this thread, inside the context that is set, and puts what it returned: from its registers to its
+/// place, because to move it there with the frame around it costs more than all else. The answer says whether that is a
+/// failure. Everything that the payload captured is dropped when this returns.
 #[inline]
-pub(crate) fn execute<P: Payload>(cell: &dyn AnyCell, item: u32, payload: P) -> Attempt<P> {
-    if !cell.record().control.encodes() {
-        return execute_here(cell, item, payload);
+pub(crate) fn execute<P: Payload>(
+    cell: &dyn AnyCell,
+    item: u32,
+    payload: P,
+    put: impl FnOnce(Stage<P>),
+) -> Result<bool, Box<JobError>> {
+    if cell.record().control.encodes() {
+        let (bytes, failed) = execute_encoded(cell, item, payload)?;
+        put(Stage::Bytes(bytes));
+        return Ok(failed);
     }
-    let carrier = cell.record().control.carrier();
-    let (encoded, attachments) = collected(carrier, || payload.encode());
-    let sent = encoded.and_then(|bytes| {
-        drop_quietly(payload);
-        let supply = carrier.zip(attachments.as_ref());
-        supplied(supply.map(|(carrier, attachments)| Supply { carrier, attachments }), || P::decode(&bytes))
-    });
-    let Attempt { stage, failed } = match sent {
-        Ok(arrived) => execute_here(cell, item, arrived),
-        Err(error) => Attempt::failed(error),
-    };
-    let Stage::Value(value) = stage else { return Attempt { stage, failed } };
-    let (encoded, attachments) = collected(carrier, || P::encode_output(&value));
-    drop_quietly(value);
-    match encoded.map(Slice::from) {
-        Ok(bytes) => {
-            let bytes = match carrier.zip(attachments) {
-                Some((carrier, attachments)) => bytes.with_attachments(carrier, attachments),
-                None => bytes,
-            };
-            Attempt { stage: Stage::Bytes(bytes), failed }
-        }
-        Err(error) => Attempt::failed(error),
-    }
+    execute_here(cell, item, payload, |value| put(Stage::Value(value)))
 }
 
-fn execute_here<P: Payload>(cell: &dyn AnyCell, item: u32, payload: P) -> Attempt<P> {
+/// [`execute`] as if the job ran elsewhere.
+fn execute_encoded<P: Payload>(cell: &dyn AnyCell, item: u32, payload: P) -> Result<(Slice, bool), Box<JobError>> {
+    let carrier = cell.record().control.carrier();
+    let (encoded, attachments) = collected(carrier, || payload.encode());
+    drop_quietly(payload);
+    let bytes = encoded?;
+    let supply = carrier.zip(attachments.as_ref());
+    let supply = supply.map(|(carrier, attachments)| Supply { carrier, attachments });
+    let arrived = supplied(supply, || P::decode(&bytes))?;
+    let mut returned = None;
+    let failed = execute_here(cell, item, arrived, |value: P::Output| returned = Some(value))?;
+    let (encoded, attachments) = collected(carrier, || returned.as_ref().map(P::encode_output).transpose());
+    drop_quietly(returned);
+    let bytes = Slice::from(encoded?.unwrap_or_default());
+    Ok(match carrier.zip(attachments) {
+        Some((carrier, attachments)) => (bytes.with_attachments(carrier, attachments), failed),
+        None => (bytes, failed),
+    })
+}
+
+#[inline]
+fn execute_here<P: Payload>(
+    cell: &dyn AnyCell,
+    item: u32,
+    payload: P,
+    put: impl FnOnce(P::Output),
+) -> Result<bool, Box<JobError>> {
     let spans = &cell.record().spans;
-    let performed = catch(|| cell.name().to_owned(), || spans.run(item, || perform(payload)));
-    match performed {
-        Ok((value, failed)) => Attempt { stage: Stage::Value(value), failed },
-        Err(error) => Attempt::failed(error),
-    }
+    let run = || {
+        let (value, failed) = perform(payload);
+        put(value);
+        failed
+    };
+    Ok(catch(|| cell.name().to_owned(), || spans.run(item, run))?)
 }
 
 /// Runs the payload on this thread; gives what it returned, and whether that is a failure.
+#[inline]
 pub(crate) fn perform<P: Payload>(payload: P) -> (P::Output, bool) {
     let value = match payload.start() {
         Work::Ready(value) => value,
@@ -186,14 +199,18 @@ pub(crate) fn perform<P: Payload>(payload: P) -> (P::Output, bool) {
     (value, failed)
 }
 
-/// Runs one attempt of `job`, whose cell is `cell`, on this thread, and judges it by its run limit.
+/// Runs one attempt of `job`, which has options and whose cell is `cell`, on this thread, and judges it by its run limit.
 pub(crate) fn attempt<P: Payload>(job: JobRef, cell: &dyn AnyCell, payload: P) -> Attempt<P> {
-    let details = cell.record().details();
-    if let Some(details) = details {
+    if let Some(details) = cell.record().details() {
         details.begin_attempt();
     }
     let item = job.item();
-    let attempt = context::enter(job, || execute(cell, item, payload));
+    let mut stage = Stage::Empty;
+    let ran = context::enter(job, || execute(cell, item, payload, |returned| stage = returned));
+    let attempt = match ran {
+        Ok(failed) => Attempt { stage, failed },
+        Err(error) => Attempt { stage: Stage::Failed(error), failed: true },
+    };
     judge(cell, attempt)
 }
 

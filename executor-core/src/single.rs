@@ -5,7 +5,7 @@ use std::task::Context;
 use std::time::Duration;
 
 use crate::backend::Control;
-use crate::cell::{Again, Begun, Cell, Spare, Stage, Started, State, Ticket, Withdraw};
+use crate::cell::{Again, Begun, Cell, Outcome, Spare, Stage, Started, State, Ticket, Withdraw};
 use crate::context;
 use crate::drive::noting_awaited;
 use crate::error::JobError;
@@ -16,7 +16,7 @@ use crate::parcel::{Arrived, Callbacks, Landed};
 use crate::payload::Payload;
 use crate::record::{Details, Record};
 use crate::row::{Row, finish_counted, overruled};
-use crate::run::{self, Attempt, Ran, Retry, Tally};
+use crate::run::{self, Attempt, Ran, Retry, Tally, execute};
 use crate::state::JobId;
 use crate::trace::{SpanNews, Submitter};
 use crate::unread;
@@ -60,19 +60,27 @@ impl<P: Payload> Single<P> {
         self.cell.take_job(&ticket)
     }
 
-    /// Ends the job; true if somebody waits, whom the caller must ring.
-    fn finish(&self, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) -> bool {
+    /// Ends the job, whose outcome is in its place; true if somebody waits, whom the caller must ring.
+    #[inline]
+    fn finish(&self, ticket: Ticket, failed: bool, tally: Option<&dyn Tally>) -> bool {
         let counted = |failed| {
             if let Some(tally) = tally {
                 tally.ended(failed);
             }
         };
-        self.cell.finish(ticket, attempt.stage, attempt.failed, counted, || overruled(tally))
+        self.cell.finish(ticket, failed, counted, || overruled(tally))
     }
 
     fn complete(self: Arc<Self>, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) {
+        self.cell.put(&ticket, attempt.stage);
+        self.complete_put(ticket, attempt.failed, tally);
+    }
+
+    /// [`complete`](Single::complete), where the outcome is in its place.
+    #[inline]
+    fn complete_put(self: Arc<Self>, ticket: Ticket, failed: bool, tally: Option<&dyn Tally>) {
         self.record.spans.close(0).tell();
-        if self.finish(ticket, attempt, tally) {
+        if self.finish(ticket, failed, tally) {
             JobRef::new(self, 0).ring();
         }
     }
@@ -84,7 +92,8 @@ impl<P: Payload> Single<P> {
         attempt: Attempt<P>,
         tally: Option<&dyn Tally>,
     ) -> Option<Callbacks> {
-        let waited = self.finish(ticket, attempt, tally);
+        self.cell.put(&ticket, attempt.stage);
+        let waited = self.finish(ticket, attempt.failed, tally);
         JobRef::new(self, 0).ring_threads(waited)
     }
 
@@ -124,6 +133,23 @@ impl<P: Payload> Single<P> {
                 Err(error)
             }
         }
+    }
+
+    /// Runs a job without options: nothing is judged, and there is one attempt.
+    #[inline]
+    fn run_plain(self: Arc<Self>, ticket: Ticket, tally: &dyn Tally) {
+        tally.begun();
+        let ran = match self.cell.take_job(&ticket) {
+            Some(payload) => context::enter(JobRef::new(Arc::clone(&self), 0), || {
+                execute(&*self, 0, payload, |returned| self.cell.put(&ticket, returned))
+            }),
+            None => Err(Box::new(JobError::Lost { job: P::name().to_owned() })),
+        };
+        let failed = ran.unwrap_or_else(|error| {
+            self.cell.put(&ticket, Stage::Failed(error));
+            true
+        });
+        self.complete_put(ticket, failed, Some(tally));
     }
 
     /// Polls the job once, inside its context, and starts it before if that is to be done. A future that is not at its end is back
@@ -202,6 +228,10 @@ impl<P: Payload> AnyCell for Single<P> {
     }
 
     fn run(self: Arc<Self>, _: u32, ticket: Ticket, tally: &dyn Tally) -> Ran {
+        if self.record.details().is_none() {
+            self.run_plain(ticket, tally);
+            return Ran::Done;
+        }
         let (payload, spare) = match self.take_attempt(&ticket, tally) {
             Ok(taken) => taken,
             Err(error) => return self.end_attempt(ticket, Attempt::failed(error), None, tally),
@@ -294,12 +324,12 @@ impl<P: Payload> AnyCell for Single<P> {
 /// The end at which the value is taken.
 pub(crate) trait FutureCell<T>: AnyCell {
     /// The outcome, for one caller, once the job is done.
-    fn take(&self) -> Option<Result<T, JobError>>;
+    fn take(&self) -> Option<Result<T, Box<JobError>>>;
 }
 
 impl<P: Payload> FutureCell<P::Output> for Single<P> {
-    fn take(&self) -> Option<Result<P::Output, JobError>> {
-        self.cell.take().map(Stage::into_outcome)
+    fn take(&self) -> Option<Outcome<P>> {
+        self.cell.take_outcome()
     }
 }
 

@@ -60,5 +60,5 @@ mod stage;
 mod state;
 
 pub(crate) use slot::{Cell, Ticket};
-pub(crate) use stage::{Again, Begun, Short, Spare, Stage, Started};
-pub(crate) use state::{Finish, State, Withdraw};
+pub(crate) use stage::{Again, Begun, Outcome, Short, Spare, Stage, Started};
+pub(crate) use state::{State, Withdraw};

@@ -6,7 +6,7 @@ use std::mem;
 use std::num::NonZero;
 use std::ptr::NonNull;
 
-use super::stage::{Again, Begun, Stage, Started};
+use super::stage::{Again, Begun, Outcome, Stage, Started};
 use super::state::{Finish, State, Take, Withdraw};
 use crate::error::JobError;
 use crate::panic::drop_quietly;
@@ -56,6 +56,7 @@ impl<P: Payload> Cell<P> {
     /// # Safety
     ///
     /// The caller is the owner of the stage in the present phase, as the page of the module says.
+    #[inline]
     unsafe fn replace(&self, next: Stage<P>) -> Stage<P> {
         self.stage.with_mut(|stage| {
             // SAFETY: the caller owns the stage, so that nobody else reads or writes it now; it is always initialised.
@@ -63,12 +64,38 @@ impl<P: Payload> Cell<P> {
         })
     }
 
+    /// Puts `next` in the stage, and drops what was there. Nearly always that is nothing; then what `next` is made of goes straight to its
+    /// place. To write it elsewhere first and to move it as a whole costs more than the state word: the wide loads of such a move
+    /// wait for the narrow stores before it.
+    ///
+    /// # Safety
+    ///
+    /// As [`replace`](Cell::replace).
+    #[inline]
+    unsafe fn fill(&self, next: Stage<P>) {
+        let before = self.stage.with_mut(|stage| {
+            // SAFETY: as in `replace`.
+            let stage = unsafe { &mut *stage };
+            if matches!(stage, Stage::Empty) {
+                mem::forget(mem::replace(stage, next));
+                None
+            } else {
+                Some(mem::replace(stage, next))
+            }
+        });
+        if let Some(before) = before {
+            drop_quietly(before);
+        }
+    }
+
     /// PENDING to RUNNING: the right to run the job, for one caller.
+    #[inline]
     pub(crate) fn begin(&self) -> Option<Ticket> {
         self.state.begin().then(|| Ticket { cell: self.address() })
     }
 
     /// Moves the job out, to run it.
+    #[inline]
     pub(crate) fn take_job(&self, ticket: &Ticket) -> Option<P> {
         match self.take_begun(ticket)? {
             Begun::Job(job) => Some(job),
@@ -82,7 +109,7 @@ impl<P: Payload> Cell<P> {
     /// Moves out the job, or the future that it has started.
     #[inline]
     pub(crate) fn take_begun(&self, ticket: &Ticket) -> Option<Begun<P>> {
-        match self.exchange(ticket, Stage::Empty) {
+        match self.take_out(ticket) {
             Stage::Job(job) => Some(Begun::Job(job)),
             Stage::Started(future) => Some(Begun::Started(Started { future, spare: None })),
             Stage::StartedWithSpare(started) => Some(Begun::Started(*started)),
@@ -101,17 +128,17 @@ impl<P: Payload> Cell<P> {
             Started { future, spare: None } => Stage::Started(future),
             started => Stage::StartedWithSpare(Box::new(started)),
         };
-        discard(self.exchange(ticket, stage));
+        self.put(ticket, stage);
     }
 
     /// Puts a copy of the job in for its next attempt, beside what came of the last one.
     pub(crate) fn put_again(&self, ticket: &Ticket, again: Again<P>) {
-        discard(self.exchange(ticket, Stage::Again(Box::new(again))));
+        self.put(ticket, Stage::Again(Box::new(again)));
     }
 
     /// Moves out what came of the last attempt, and drops the copy for the next.
     pub(crate) fn take_last(&self, ticket: &Ticket) -> Option<Stage<P>> {
-        match self.exchange(ticket, Stage::Empty) {
+        match self.take_out(ticket) {
             Stage::Again(again) => {
                 let Again { job, last } = *again;
                 drop_quietly(job);
@@ -121,42 +148,55 @@ impl<P: Payload> Cell<P> {
         }
     }
 
-    fn exchange(&self, ticket: &Ticket, next: Stage<P>) -> Stage<P> {
+    /// Moves out what is in the stage.
+    #[inline]
+    fn take_out(&self, ticket: &Ticket) -> Stage<P> {
         assert_eq!(ticket.cell, self.address(), "a ticket opens the cell that gave it out");
         // SAFETY: the cell is RUNNING and the caller is its owner: the one ticket of this cell exists, and `finish`,
         // which alone leaves RUNNING, consumes it.
-        unsafe { self.replace(next) }
+        unsafe { self.replace(Stage::Empty) }
     }
 
-    /// RUNNING to FINISHED with `outcome`; true if somebody waits, whom the caller must ring.
+    /// Puts `next` in the stage: a new one, or what came of the job, to [finish](Cell::finish) with.
+    #[inline]
+    pub(crate) fn put(&self, ticket: &Ticket, next: Stage<P>) {
+        assert_eq!(ticket.cell, self.address(), "a ticket opens the cell that gave it out");
+        // SAFETY: as in `take_out`.
+        unsafe { self.fill(next) }
+    }
+
+    /// RUNNING to FINISHED, with what was put in the stage; true if somebody waits, whom the caller must ring.
     ///
     /// A job that was killed finishes as `Killed`, and its outcome is dropped. `before_done` is told whether the job
     /// failed, before anybody sees it; `overruled` is called if it was told that the job did not, and then a kill came.
+    #[inline]
     pub(crate) fn finish(
         &self,
         ticket: Ticket,
-        outcome: Stage<P>,
         failed: bool,
         before_done: impl FnOnce(bool),
         overruled: impl FnOnce(),
     ) -> bool {
-        let mut killed = self.state.is_killed();
-        let stage = if killed { Stage::Failed(Box::new(JobError::Killed)) } else { outcome };
-        discard(self.exchange(&ticket, stage));
-        before_done(failed || killed);
-        let mut overruled = (!failed && !killed).then_some(overruled);
-        loop {
-            match self.state.finish(failed || killed, killed) {
-                Finish::Done { waited } => return waited,
-                Finish::Killed => {
-                    killed = true;
-                    if let Some(overruled) = overruled.take() {
-                        overruled();
-                    }
-                    discard(self.exchange(&ticket, Stage::Failed(Box::new(JobError::Killed))));
-                }
-            }
+        if self.state.is_killed() {
+            return self.finish_killed(&ticket, before_done);
         }
+        before_done(failed);
+        match self.state.finish(failed) {
+            Finish::Done { waited } => waited,
+            Finish::Killed => self.finish_killed(&ticket, |_| {
+                if !failed {
+                    overruled();
+                }
+            }),
+        }
+    }
+
+    /// RUNNING to FINISHED for a job that was killed.
+    #[cold]
+    fn finish_killed(&self, ticket: &Ticket, before_done: impl FnOnce(bool)) -> bool {
+        self.put(ticket, Stage::Failed(Box::new(JobError::Killed)));
+        before_done(true);
+        self.state.finish_even_killed(true)
     }
 
     /// PENDING to WITHDRAWN: the job is dropped, `before_done` runs, and then the cell is CANCELLED. The second part
@@ -167,15 +207,18 @@ impl<P: Payload> Cell<P> {
             return (withdraw, false);
         }
         // SAFETY: the cell is WITHDRAWN and this call is the winner of that transition.
-        let job = unsafe { self.replace(Stage::Empty) };
-        discard(job);
+        unsafe { self.fill(Stage::Empty) };
         before_done();
         (withdraw, self.state.settle())
     }
 
     /// FINISHED to TAKEN: what came of the job, for one caller; an error for the others. `None` if it is not done.
+    #[inline]
     pub(crate) fn take(&self) -> Option<Stage<P>> {
-        let failed = |error| Some(Stage::Failed(Box::new(error)));
+        #[cold]
+        fn failed<P: Payload>(error: JobError) -> Option<Stage<P>> {
+            Some(Stage::Failed(Box::new(error)))
+        }
         match self.state.take() {
             // SAFETY: the cell is TAKEN and this call is the winner of that transition.
             Take::Won => Some(unsafe { self.replace(Stage::Empty) }),
@@ -183,6 +226,12 @@ impl<P: Payload> Cell<P> {
             Take::Cancelled => failed(JobError::Cancelled),
             Take::NotDone => None,
         }
+    }
+
+    /// [`take`](Cell::take), as a reader wants it.
+    #[inline]
+    pub(crate) fn take_outcome(&self) -> Option<Outcome<P>> {
+        self.take().map(Stage::into_outcome)
     }
 }
 
@@ -192,16 +241,6 @@ impl<P: Payload> Drop for Cell<P> {
         // owner may be a worker.
         let _ = self.state.is_done();
         // SAFETY: `&mut self`: nobody else has the cell.
-        discard(unsafe { self.replace(Stage::Empty) });
-    }
-}
-
-/// Drops what a stage held, which may be a value whose drop panics.
-#[inline]
-fn discard<P: Payload>(stage: Stage<P>) {
-    match stage {
-        // Nearly always; it costs nothing.
-        Stage::Empty => {}
-        stage => drop_quietly(stage),
+        unsafe { self.fill(Stage::Empty) };
     }
 }

@@ -31,18 +31,31 @@ pub(crate) enum Stage<P: Payload> {
 
 impl<P: Payload> Stage<P> {
     /// The outcome, as its reader sees it. Runs the user's decoder on encoded bytes.
-    pub(crate) fn into_outcome(self) -> Result<P::Output, JobError> {
+    #[inline]
+    pub(crate) fn into_outcome(self) -> Outcome<P> {
         match self {
             Stage::Value(value) => Ok(value),
-            Stage::Bytes(slice) => slice.decode(P::decode_output),
-            Stage::Short(short) => P::decode_output(short.bytes()),
-            Stage::Failed(error) => Err(*error),
+            stage => stage.into_rarer_outcome(),
+        }
+    }
+
+    /// The same, of a job that ran elsewhere, or failed.
+    fn into_rarer_outcome(self) -> Outcome<P> {
+        match self {
+            Stage::Value(value) => Ok(value),
+            Stage::Bytes(slice) => slice.decode(P::decode_output).map_err(Box::new),
+            Stage::Short(short) => P::decode_output(short.bytes()).map_err(Box::new),
+            Stage::Failed(error) => Err(error),
             Stage::Job(_) | Stage::Again(_) | Stage::Started(_) | Stage::StartedWithSpare(_) | Stage::Empty => {
-                Err(JobError::Taken)
+                Err(Box::new(JobError::Taken))
             }
         }
     }
 }
+
+/// What came of a job, for its reader. The error is boxed until it leaves this crate: it is ten times as large as most values, and
+/// moves along with each of them.
+pub(crate) type Outcome<P> = Result<<P as Payload>::Output, Box<JobError>>;
 
 /// An encoded output, as long as fits where a [`Slice`] would be. It needs no count of who holds the buffer, which the threads that
 /// write and read outcomes would take from each other.

@@ -22,6 +22,13 @@ fn is_done(word: u32) -> bool {
     word & PHASE >= FINISHED
 }
 
+/// The word of a running job, when it is done.
+#[inline]
+fn finished(word: u32, failed: bool) -> u32 {
+    debug_assert_eq!(word & PHASE, RUNNING, "only a running job is finished");
+    (word & !PHASE) | FINISHED | if failed { FAILED } else { 0 }
+}
+
 /// What [`State::finish`] came to.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +38,7 @@ pub(crate) enum Finish {
         /// Somebody waits.
         waited: bool,
     },
-    /// The job was killed meanwhile: put that in the stage, and finish again.
+    /// The job was killed meanwhile: put that in the stage, and then finish [even so](State::finish_even_killed).
     Killed,
 }
 
@@ -98,19 +105,18 @@ impl State {
         self.update(|word| (word & PHASE == PENDING).then_some(word | RUNNING)).is_ok()
     }
 
-    /// RUNNING to FINISHED, by the one that began it, after the outcome is in the stage. `overruled` says that the
-    /// stage already holds `Killed`.
+    /// RUNNING to FINISHED, by the one that began it, after the outcome is in the stage, unless the job was killed.
     #[inline]
-    pub(crate) fn finish(&self, failed: bool, overruled: bool) -> Finish {
-        let flags = if failed { FAILED } else { 0 };
-        let swapped = self.update(|word| {
-            debug_assert_eq!(word & PHASE, RUNNING, "only a running job is finished");
-            (word & KILLED == 0 || overruled).then_some((word & !PHASE) | FINISHED | flags)
-        });
-        match swapped {
+    pub(crate) fn finish(&self, failed: bool) -> Finish {
+        match self.update(|word| (word & KILLED == 0).then_some(finished(word, failed))) {
             Ok(word) => Finish::Done { waited: word & WAITED != 0 },
             Err(_) => Finish::Killed,
         }
+    }
+
+    /// The same, killed or not; true if somebody waits.
+    pub(crate) fn finish_even_killed(&self, failed: bool) -> bool {
+        self.update(|word| Some(finished(word, failed))).is_ok_and(|word| word & WAITED != 0)
     }
 
     /// PENDING to WITHDRAWN.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::backend::Control;
 use crate::backend::pieces::put_piece;
 use crate::carrier::collected;
-use crate::cell::{Cell, Stage, State, Ticket, Withdraw};
+use crate::cell::{Cell, Outcome, Stage, State, Ticket, Withdraw};
 use crate::context;
 use crate::error::JobError;
 use crate::job_ref::{AnyCell, JobRef};
@@ -124,9 +124,10 @@ impl<P: Payload> Chunk<P> {
         JobRef::new(Arc::clone(self), index)
     }
 
-    /// The outcome of one item, once it is done.
-    pub(crate) fn take(&self, index: u32) -> Option<Result<P::Output, JobError>> {
-        self.cell(index).take().map(Stage::into_outcome)
+    /// What came of one item, once it is done.
+    #[inline]
+    pub(crate) fn take(&self, index: u32) -> Option<Outcome<P>> {
+        self.cell(index).take_outcome()
     }
 
     /// Counts jobs that ended or were withdrawn, and rings when they were the last.
@@ -142,14 +143,15 @@ impl<P: Payload> Chunk<P> {
         self.ended.fetch_add(jobs, Ordering::AcqRel) + jobs == self.cells.len() as u32
     }
 
-    /// Ends one item; true if somebody waits, whom the caller must ring.
-    fn finish(&self, index: u32, ticket: Ticket, attempt: Attempt<P>, tally: Option<&dyn Tally>) -> bool {
+    /// Ends one item, whose outcome is in its place; true if somebody waits, whom the caller must ring.
+    #[inline]
+    fn finish(&self, index: u32, ticket: Ticket, failed: bool, tally: Option<&dyn Tally>) -> bool {
         let counted = |failed| {
             if let Some(tally) = tally {
                 tally.ended(failed);
             }
         };
-        self.cell(index).finish(ticket, attempt.stage, attempt.failed, counted, || overruled(tally))
+        self.cell(index).finish(ticket, failed, counted, || overruled(tally))
     }
 
     /// Ends one item by itself, with the code of the user's left to the caller.
@@ -160,12 +162,14 @@ impl<P: Payload> Chunk<P> {
         attempt: Attempt<P>,
         tally: Option<&dyn Tally>,
     ) -> Option<Callbacks> {
-        let waited = self.finish(index, ticket, attempt, tally);
+        self.cell(index).put(&ticket, attempt.stage);
+        let waited = self.finish(index, ticket, attempt.failed, tally);
         let last = self.add_ended(1);
         self.job(index).ring_threads(waited || last)
     }
 
     /// Runs item `index` inside the context that is set already; false if another has begun it.
+    #[inline]
     fn run_item(self: &Arc<Self>, index: u32, tally: &dyn Tally) -> bool {
         let Some(ticket) = self.cell(index).begin() else { return false };
         tally.begun();
@@ -174,13 +178,19 @@ impl<P: Payload> Chunk<P> {
         true
     }
 
+    #[inline]
     fn run_begun(self: &Arc<Self>, index: u32, ticket: Ticket, tally: &dyn Tally) {
-        let attempt = match self.cell(index).take_job(&ticket) {
-            Some(payload) => execute(&**self, index, payload),
-            None => Attempt::failed(JobError::Lost { job: P::name().to_owned() }),
+        let cell = self.cell(index);
+        let ran = match cell.take_job(&ticket) {
+            Some(payload) => execute(&**self, index, payload, |returned| cell.put(&ticket, returned)),
+            None => Err(Box::new(JobError::Lost { job: P::name().to_owned() })),
         };
         self.record.spans.close(index).tell();
-        if self.finish(index, ticket, attempt, Some(tally)) {
+        let failed = ran.unwrap_or_else(|error| {
+            cell.put(&ticket, Stage::Failed(error));
+            true
+        });
+        if self.finish(index, ticket, failed, Some(tally)) {
             self.job(index).ring();
         }
     }

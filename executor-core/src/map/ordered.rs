@@ -10,7 +10,8 @@ use std::task::{Context, Poll};
 use futures_core::Stream;
 
 use crate::backend::{Backend, Refused, Room, Task};
-use crate::error::{JobError, OptionError};
+use crate::cell::Outcome;
+use crate::error::{JobError, OptionError, unboxed};
 use crate::future::JobFuture;
 use crate::job::Job;
 use crate::payload::JobPayload;
@@ -177,8 +178,9 @@ where
         }
     }
 
-    /// The result of the next item, if it is done, and the end of the input.
-    fn next_done(&mut self) -> Poll<Option<Result<J::Output, JobError>>> {
+    /// What came of the next item, if it is done, and the end of the input.
+    #[inline]
+    fn next_done(&mut self) -> Poll<Option<Outcome<JobPayload<J>>>> {
         if self.ahead <= self.refill_at || self.held.is_some() {
             self.refill();
         }
@@ -223,7 +225,7 @@ where
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Poll::Ready(next) = self.next_done() {
-                return next;
+                return next.map(unboxed);
             }
             if self.front_is_held() {
                 self.offer_held(Room::Wait);
@@ -291,7 +293,7 @@ where
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let MapStream { map, wait } = &mut *self;
         if let Poll::Ready(next) = map.next_done() {
-            return Poll::Ready(next);
+            return Poll::Ready(next.map(unboxed));
         }
         if map.front_is_held() {
             map.offer_held(wait.notify(cx.waker()));
@@ -299,7 +301,7 @@ where
         if let Some(stretch) = map.stretches.front() {
             stretch.register(map.position, cx.waker());
         }
-        map.next_done()
+        map.next_done().map(|next| next.map(unboxed))
     }
 }
 

@@ -5,6 +5,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::bells::Waiter;
+use crate::cell::Outcome;
 use crate::drive::note_awaited;
 use crate::error::JobError;
 use crate::future::JobFuture;
@@ -43,11 +44,12 @@ impl<J: Job> Stretch<J> {
         }
     }
 
-    /// The outcome of an item that is done.
-    pub(super) fn take(&mut self, index: u32) -> Option<Result<J::Output, JobError>> {
+    /// What came of an item that is done.
+    #[inline]
+    pub(super) fn take(&mut self, index: u32) -> Option<Outcome<JobPayload<J>>> {
         match self {
-            Stretch::One(future) => future.try_result(),
             Stretch::Chunk(chunk) => chunk.take(index),
+            Stretch::One(future) => future.take(),
         }
     }
 
