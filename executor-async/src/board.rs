@@ -186,7 +186,7 @@ impl Board {
             }
         }
         self.accepted += jobs as u64;
-        Ok(self.put(task, jobs, is_async))
+        Ok(task.take().map(|task| self.put(task, jobs, is_async)).unwrap_or_default())
     }
 
     /// Puts a job in for its next attempt. It was accepted long ago, so that no bound concerns it.
@@ -199,11 +199,11 @@ impl Board {
             return Err(task);
         }
         let is_async = task.is_async();
-        Ok(self.put(&mut Some(task), 1, is_async))
+        Ok(self.put(task, 1, is_async))
     }
 
     /// Puts a task where it waits.
-    fn put(&mut self, task: &mut Option<Task>, jobs: usize, is_async: bool) -> Order {
+    fn put(&mut self, task: Task, jobs: usize, is_async: bool) -> Order {
         if !is_async {
             self.functions.push(task, jobs);
             return Order { thread: self.call_thread(), ..Order::default() };

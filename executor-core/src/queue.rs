@@ -5,7 +5,6 @@ use std::fmt;
 
 use crate::ageing::Ageing;
 use crate::job_ref::JobRef;
-use crate::options::Priority;
 use crate::task::Task;
 
 const PRIORITIES: usize = 3;
@@ -32,11 +31,15 @@ struct Lane {
     holes: usize,
 }
 
-struct Entry {
-    /// `None` is a hole.
-    task: Option<Task>,
-    /// How many jobs the task was counted for.
-    jobs: usize,
+/// What is at one place of a lane. Small, because the lines of memory with the entries are those that go from the core of the submitter
+/// to that of the worker.
+enum Entry {
+    /// A task that left from the middle was here.
+    Hole,
+    /// The task of one job.
+    One(Task),
+    /// A task of several jobs, and how many it was counted for.
+    Chunk(Box<(Task, usize)>),
 }
 
 /// Where a task is in its queue, as a cell keeps it: the number of its entry, and in the lowest four bits its lane and what
@@ -88,26 +91,49 @@ pub struct Next {
 }
 
 impl Entry {
+    fn is_hole(&self) -> bool {
+        matches!(self, Entry::Hole)
+    }
+
+    fn task(&self) -> Option<&Task> {
+        match self {
+            Entry::Hole => None,
+            Entry::One(task) => Some(task),
+            Entry::Chunk(chunk) => Some(&chunk.0),
+        }
+    }
+
+    /// The task, and how many jobs it was counted for.
+    #[inline]
+    fn into_task(self) -> Option<(Task, usize)> {
+        match self {
+            Entry::Hole => None,
+            Entry::One(task) => Some((task, 1)),
+            Entry::Chunk(chunk) => Some(*chunk),
+        }
+    }
+
     /// A share of the chunk here, which stays, and by how many jobs its count was too high; `None` if this is no chunk.
     fn share(&mut self) -> Option<(Task, usize)> {
-        let share = self.task.as_ref().and_then(Task::share)?;
-        let jobs = share.jobs().min(self.jobs);
-        let fewer = self.jobs - jobs;
-        self.jobs = jobs;
+        let Entry::Chunk(chunk) = self else { return None };
+        let (task, counted) = &mut **chunk;
+        let share = task.share()?;
+        let jobs = share.jobs().min(*counted);
+        let fewer = *counted - jobs;
+        *counted = jobs;
         Some((share, fewer))
     }
 }
 
 impl Lane {
-    /// A lane of this many entries is kept when it runs empty: it is some 100 KiB.
+    /// A lane of this many entries is kept when it runs empty: it is some 50 KiB.
     const KEPT: usize = 2048;
 
     #[inline]
-    fn push(&mut self, task: &mut Option<Task>, jobs: usize, kind: u8, lane: usize) {
-        if let Some(task) = task {
-            task.set_place(Ticket::new(self.first + self.entries.len() as u64, kind, lane).0);
-        }
-        self.entries.push_back(Entry { task: task.take(), jobs });
+    fn push(&mut self, task: Task, jobs: usize, kind: u8, lane: usize) {
+        task.set_place(Ticket::new(self.first + self.entries.len() as u64, kind, lane).0);
+        let entry = if task.job().is_some() { Entry::One(task) } else { Entry::Chunk(Box::new((task, jobs))) };
+        self.entries.push_back(entry);
     }
 
     /// Takes out the first entry.
@@ -118,7 +144,7 @@ impl Lane {
         if self.holes > 0 || self.entries.is_empty() {
             self.tidy(kind, lane);
         }
-        Some((entry.task?, entry.jobs))
+        entry.into_task()
     }
 
     fn entry(&mut self, ticket: Ticket) -> Option<&mut Entry> {
@@ -128,8 +154,7 @@ impl Lane {
 
     /// Makes a hole at `ticket`, and gives what was there.
     fn take(&mut self, ticket: Ticket) -> Option<(Task, usize)> {
-        let entry = self.entry(ticket)?;
-        let taken = (entry.task.take()?, std::mem::take(&mut entry.jobs));
+        let taken = std::mem::replace(self.entry(ticket)?, Entry::Hole).into_task()?;
         self.holes += 1;
         self.tidy(ticket.kind(), ticket.lane());
         Some(taken)
@@ -137,12 +162,12 @@ impl Lane {
 
     /// Sees to it that neither end is a hole, and that no more than half of a long lane is.
     fn tidy(&mut self, kind: u8, lane: usize) {
-        while self.entries.front().is_some_and(|entry| entry.task.is_none()) {
+        while self.entries.front().is_some_and(Entry::is_hole) {
             self.entries.pop_front();
             self.first += 1;
             self.holes -= 1;
         }
-        while self.entries.back().is_some_and(|entry| entry.task.is_none()) {
+        while self.entries.back().is_some_and(Entry::is_hole) {
             self.entries.pop_back();
             self.holes -= 1;
         }
@@ -150,9 +175,9 @@ impl Lane {
             // The numbers go on from the last one, so that an old place does not mean another task.
             self.first += self.entries.len() as u64;
             self.holes = 0;
-            self.entries.retain(|entry| entry.task.is_some());
+            self.entries.retain(|entry| !entry.is_hole());
             for (number, entry) in (self.first..).zip(&self.entries) {
-                if let Some(task) = &entry.task {
+                if let Some(task) = entry.task() {
                     task.set_place(Ticket::new(number, kind, lane).0);
                 }
             }
@@ -185,11 +210,10 @@ impl Queue {
         self.tasks
     }
 
-    /// Moves a task to the end of the lane of its priority, and notes its ticket. It comes by reference because it is
-    /// on every submit's way, and each move of it costs.
+    /// Puts a task at the end of the lane of its priority, and notes its ticket. `jobs` is what [`Task::jobs`] said.
     #[inline]
-    pub fn push(&mut self, task: &mut Option<Task>, jobs: usize) {
-        let lane = task.as_ref().map_or(Priority::Normal, Task::priority) as usize;
+    pub fn push(&mut self, task: Task, jobs: usize) {
+        let lane = task.priority() as usize;
         self.lanes[lane].push(task, jobs, self.kind, lane);
         self.jobs += jobs;
         self.tasks += 1;
@@ -228,8 +252,7 @@ impl Queue {
     pub fn pop_some(&mut self, most: usize, into: &mut VecDeque<Task>) {
         for _ in 0..most {
             let Some(lane) = self.peek() else { return };
-            let front = self.lanes[lane].entries.front();
-            if front.and_then(|entry| entry.task.as_ref()).is_none_or(|task| task.job().is_none()) {
+            if !matches!(self.lanes[lane].entries.front(), Some(Entry::One(_))) {
                 return;
             }
             self.pass_over(lane);
@@ -270,14 +293,14 @@ impl Queue {
     /// Takes the task of `job` out, if it is here and `condition` holds for it.
     pub fn remove_of(&mut self, job: &JobRef, condition: impl FnOnce(&Task) -> bool) -> Option<Task> {
         let ticket = self.ticket_of(job)?;
-        let task = self.lanes[ticket.lane()].entry(ticket)?.task.as_ref()?;
+        let task = self.lanes[ticket.lane()].entry(ticket)?.task()?;
         if condition(task) { self.remove(ticket) } else { None }
     }
 
     /// Where the task of `job` is, if it is here. A ticket changes where many tasks have left from the middle.
     fn ticket_of(&mut self, job: &JobRef) -> Option<Ticket> {
         let ticket = Ticket::of(job);
-        let task = self.lanes.get_mut(ticket.lane())?.entry(ticket)?.task.as_ref()?;
+        let task = self.lanes.get_mut(ticket.lane())?.entry(ticket)?.task()?;
         (ticket.kind() == self.kind && task.is_of(job)).then_some(ticket)
     }
 
@@ -292,7 +315,7 @@ impl Queue {
                 lane.holes = 0;
                 std::mem::take(&mut lane.entries)
             })
-            .filter_map(|entry| entry.task)
+            .filter_map(|entry| entry.into_task().map(|(task, _)| task))
             .collect()
     }
 }

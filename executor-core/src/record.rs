@@ -32,25 +32,31 @@ pub(crate) struct Details {
 }
 
 impl Record {
-    /// A record; no options are the default ones.
+    /// The record of jobs whose spans nobody opens here; no options are the default ones.
     #[inline]
     pub(crate) fn new(id: JobId, control: Arc<dyn Control>, options: Option<JobOptions>) -> Self {
-        Record {
-            id,
-            control,
-            place: AtomicU64::new(0),
-            details: options.filter(|options| *options != JobOptions::default()).map(Details::new),
-            bells: Bells::new(),
-            spans: Spans::none(),
-        }
+        Record::with_spans(id, control, Details::of(options), Spans::none())
     }
 
-    /// The record, with the spans of its `jobs` jobs of the type `name`.
+    /// The record of `jobs` jobs of the type `name`, with their spans.
     #[inline]
-    pub(crate) fn traced(self, submitter: &Submitter, jobs: usize, name: &str) -> Self {
-        let given = self.details().and_then(|details| details.options.name.as_deref());
-        let spans = Spans::open(submitter, self.id, jobs, given.unwrap_or(name));
-        Record { spans, ..self }
+    pub(crate) fn traced(
+        jobs: usize,
+        name: &str,
+        control: Arc<dyn Control>,
+        options: Option<JobOptions>,
+        submitter: &Submitter,
+    ) -> Self {
+        let id = JobId::take(jobs as u64);
+        let details = Details::of(options);
+        let given = details.as_ref().and_then(|details| details.options.name.as_deref());
+        let spans = Spans::open(submitter, id, jobs, given.unwrap_or(name));
+        Record::with_spans(id, control, details, spans)
+    }
+
+    #[inline]
+    fn with_spans(id: JobId, control: Arc<dyn Control>, details: Option<Box<Details>>, spans: Spans) -> Self {
+        Record { id, control, place: AtomicU64::new(0), details, bells: Bells::new(), spans }
     }
 
     /// The record of a job whose earlier attempts ran elsewhere.
@@ -85,6 +91,12 @@ impl Record {
 }
 
 impl Details {
+    /// Those of options that are not the default ones.
+    #[inline]
+    fn of(options: Option<JobOptions>) -> Option<Box<Self>> {
+        options.filter(|options| *options != JobOptions::default()).map(Details::new)
+    }
+
     fn new(options: JobOptions) -> Box<Self> {
         Box::new(Details { options, attempt: AtomicU32::new(1), began: Mutex::new(None) })
     }

@@ -17,7 +17,6 @@ use crate::payload::Payload;
 use crate::record::{Details, Record};
 use crate::row::{Row, finish_counted, overruled};
 use crate::run::{self, Attempt, Ran, Retry, Tally, execute};
-use crate::state::JobId;
 use crate::trace::{SpanNews, Submitter};
 use crate::unread;
 
@@ -31,19 +30,20 @@ pub(crate) struct Single<P: Payload> {
 type Over<P> = (Attempt<P>, Spare<P>);
 
 impl<P: Payload> Single<P> {
+    #[inline]
     pub(crate) fn new(
         payload: P,
         options: Option<JobOptions>,
         control: Arc<dyn Control>,
         submitter: &Submitter,
     ) -> Arc<Self> {
-        let record = Record::new(JobId::take(1), control, options).traced(submitter, 1, P::name());
+        let record = Record::traced(1, P::name(), control, options, submitter);
         Arc::new(Single { record, cell: Cell::new(payload) })
     }
 
     /// A job that is encoded and runs elsewhere.
     pub(crate) fn sealed(options: Option<JobOptions>, control: Arc<dyn Control>, submitter: &Submitter) -> Arc<Self> {
-        let record = Record::new(JobId::take(1), control, options).traced(submitter, 1, P::name());
+        let record = Record::traced(1, P::name(), control, options, submitter);
         Arc::new(Single { record, cell: Cell::sealed() })
     }
 

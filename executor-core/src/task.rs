@@ -25,8 +25,8 @@ pub struct Task(Content);
 enum Content {
     /// A job that waits for its first attempt.
     Pending(JobRef),
-    /// A job that waits for a later attempt.
-    Claimed(Claim),
+    /// A job that waits for a later attempt. Boxed, so that a task is small: the queue moves it often.
+    Claimed(Box<Claim>),
     /// One worker's share of a chunk.
     Share(Share),
     /// Jobs that are encoded, to be run elsewhere.
@@ -42,7 +42,7 @@ impl Task {
     }
 
     pub(crate) fn claimed(claim: Claim) -> Self {
-        Task(Content::Claimed(claim))
+        Task(Content::Claimed(Box::new(claim)))
     }
 
     pub(crate) fn share_of(share: Share) -> Self {
@@ -180,7 +180,7 @@ impl Task {
     /// The claim of a job that waits for a later attempt.
     pub(crate) fn into_claimed(mut self) -> Result<Claim, Task> {
         match self.take() {
-            Content::Claimed(claim) => Ok(claim),
+            Content::Claimed(claim) => Ok(*claim),
             content => Err(Task(content)),
         }
     }
@@ -189,7 +189,7 @@ impl Task {
     pub(crate) fn into_claim(mut self) -> Result<Option<Claim>, Task> {
         match self.take() {
             Content::Pending(job) => Ok(job.into_claim()),
-            Content::Claimed(claim) => Ok(Some(claim)),
+            Content::Claimed(claim) => Ok(Some(*claim)),
             content => Err(Task(content)),
         }
     }

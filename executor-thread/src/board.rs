@@ -128,22 +128,27 @@ impl Board {
         }
     }
 
-    /// Takes the task in, or leaves it where it is.
+    /// Whether a task of so many jobs is [taken in](Board::take_in) now.
     #[inline]
-    pub(crate) fn admit(&mut self, task: &mut Option<Task>, above_bound: bool) -> Result<Call, Denied> {
+    pub(crate) fn may_enter(&self, jobs: usize, above_bound: bool) -> Result<(), Denied> {
         if let Some(cause) = &self.broken {
             return Err(Denied::Broken(cause.clone()));
         }
         if self.shutdown.is_some() {
             return Err(Denied::ShutDown);
         }
-        let Some(jobs) = task.as_ref().map(Task::jobs) else { return Ok(Call::default()) };
         if !above_bound && self.queue.jobs() + jobs > self.capacity {
             return Err(Denied::Full);
         }
+        Ok(())
+    }
+
+    /// Takes in a task of so many jobs that may enter.
+    #[inline]
+    pub(crate) fn take_in(&mut self, task: Task, jobs: usize) -> Call {
         self.accepted += jobs as u64;
         self.queue.push(task, jobs);
-        Ok(self.call(jobs))
+        self.call(jobs)
     }
 
     /// Puts a job in for its next attempt. It was accepted long ago, so that no bound concerns it.
@@ -155,7 +160,7 @@ impl Board {
         if self.gives_up() {
             return Err(task);
         }
-        self.queue.push(&mut Some(task), 1);
+        self.queue.push(task, 1);
         Ok(self.call(1))
     }
 
@@ -299,7 +304,7 @@ impl Board {
 
     /// Moves tasks of one job each, whose turn it is, to `most` at the most and a fair share of what waits.
     pub(crate) fn pop_more(&mut self, most: usize, into: &mut VecDeque<Task>) {
-        let share = self.queue.tasks() / (2 * self.awake.max(1));
+        let share = self.queue.tasks() / self.awake.max(2);
         self.queue.pop_some(most.min(share), into);
     }
 

@@ -62,6 +62,7 @@ mod board;
 mod buffer;
 mod caller;
 mod drain;
+mod hint;
 #[cfg(feature = "tokio")]
 mod runtime;
 mod sync;

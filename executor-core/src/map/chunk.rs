@@ -20,7 +20,6 @@ use crate::record::Record;
 use crate::registry::JobEntry;
 use crate::row::{Row, finish_counted, overruled};
 use crate::run::{Attempt, Ran, Tally, execute};
-use crate::state::JobId;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::now;
 use crate::task::Task;
@@ -67,8 +66,7 @@ impl<P: Payload> Chunk<P> {
         submitter: &Submitter,
     ) -> Arc<Self> {
         let options = JobOptions::new().priority(priority);
-        let record = Record::new(JobId::take(cells.len() as u64), control, Some(options));
-        let record = record.traced(submitter, cells.len(), P::name());
+        let record = Record::traced(cells.len(), P::name(), control, Some(options), submitter);
         Arc::new(Chunk { record, cells, cursor: AtomicU32::new(0), ended: AtomicU32::new(0), pace })
     }
 

@@ -7,15 +7,16 @@ use executor_core::backend::{Control, JobRef, Refused, Retry, Room, RoomTicket, 
 use super::{Pool, Woken};
 use crate::board::{Board, Call, Denied};
 use crate::drain::quietly;
-use crate::sync::atomic::Ordering;
 use crate::sync::now;
 
 impl Pool {
+    #[inline]
     pub(crate) fn accept(&self, task: Task, room: Room<'_>) -> Result<(), Refused> {
-        let mut task = Some(task);
         let mut board = self.lock();
-        match board.admit(&mut task, false) {
-            Ok(call) => {
+        let jobs = task.jobs();
+        match board.may_enter(jobs, false) {
+            Ok(()) => {
+                let call = board.take_in(task, jobs);
                 self.update_hint(&board);
                 drop(board);
                 self.answer(call);
@@ -37,7 +38,7 @@ impl Pool {
 
     /// Goes on with a task that was denied, as `room` allows.
     #[cold]
-    fn accept_denied(&self, mut task: Option<Task>, mut denied: Denied, room: Room<'_>) -> Result<(), Refused> {
+    fn accept_denied(&self, task: Task, mut denied: Denied, room: Room<'_>) -> Result<(), Refused> {
         let above_bound = self.own_worker().is_some();
         // Cloning a waker is user code, so it comes before the lock.
         let mut waker = if let Room::Notify(waker, ticket) = room { Some((ticket, waker.clone())) } else { None };
@@ -45,17 +46,18 @@ impl Pool {
         let mut board = self.lock();
         board.waiting_for_room += 1;
         let admitted = loop {
-            match board.admit(&mut task, above_bound) {
-                Ok(call) => break Some(call),
+            let jobs = task.jobs();
+            match board.may_enter(jobs, above_bound) {
+                Ok(()) => break Ok(board.take_in(task, jobs)),
                 Err(again) => denied = again,
             }
             let deadline = match room {
-                _ if !matches!(denied, Denied::Full) => break None,
+                _ if !matches!(denied, Denied::Full) => break Err(task),
                 Room::Wait => None,
                 Room::Until(deadline) if now() < deadline => Some(deadline),
                 _ => {
                     replaced = waker.take().and_then(|(ticket, waker)| board.notify_of_room(ticket, waker));
-                    break None;
+                    break Err(task);
                 }
             };
             board = self.room.wait_until(board, deadline);
@@ -65,14 +67,12 @@ impl Pool {
         drop(board);
         // Dropping one is user code too.
         quietly(|| drop(replaced));
-        match (admitted, task) {
-            (Some(call), _) => {
+        match admitted {
+            Ok(call) => {
                 self.answer(call);
                 Ok(())
             }
-            // A task that was denied is where it was.
-            (None, Some(task)) => Err(Refused::new(task, denied.into_error())),
-            (None, None) => Ok(()),
+            Err(task) => Err(Refused::new(task, denied.into_error())),
         }
     }
 
@@ -124,8 +124,7 @@ impl Pool {
 
     /// Tells the loops that look how many jobs wait. Called under the lock.
     fn update_hint(&self, board: &Board) {
-        // A hint: what it hints at is read again under the lock.
-        self.hint.store(board.queued_jobs(), Ordering::Relaxed);
+        self.hint.set(board.queued_jobs());
     }
 
     /// Called whenever the queue became shorter.

@@ -52,7 +52,8 @@ use executor_core::backend::{Capabilities, PoolId, RoomTicket, Tally, current_se
 
 use crate::board::Board;
 use crate::buffer::Buffer;
-use crate::sync::atomic::{AtomicBool, AtomicUsize};
+use crate::hint::Hint;
+use crate::sync::atomic::AtomicBool;
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::tally::{Counts, Own};
 
@@ -64,8 +65,7 @@ pub(crate) struct Pool {
     workers: usize,
     capacity: Option<usize>,
     board: Mutex<Board>,
-    /// How many jobs wait, for loops that look; read without the lock, so that it may be a moment old.
-    hint: AtomicUsize,
+    hint: Hint,
     /// How often a loop that found nothing looks at the hint before it goes to sleep.
     looks: u32,
     room: Condvar,
@@ -98,7 +98,7 @@ impl Pool {
             workers,
             capacity,
             board: Mutex::new(Board::new(workers, capacity.unwrap_or(usize::MAX))),
-            hint: AtomicUsize::new(0),
+            hint: Hint::new(),
             looks,
             room: Condvar::new(),
             ended: Condvar::new(),

@@ -7,7 +7,6 @@ use executor_core::backend::{Next, Ticket};
 use super::Pool;
 use crate::board::{Board, Call};
 use crate::buffer::{BatchSize, Buffer};
-use crate::sync::atomic::Ordering;
 use crate::sync::{now, park_until, thread};
 use crate::tally::Own;
 
@@ -16,9 +15,8 @@ use crate::tally::Own;
 /// costs a few per cent of a core.
 const NAP: Duration = Duration::from_micros(100);
 
-/// For how many jobs a loop that runs short ones waits, and how often it looks: some µs.
-const GATHER_JOBS: usize = 32;
-const GATHER_LOOKS: u32 = 200;
+/// How often a loop that runs short jobs looks whether many wait: some µs.
+const GATHER_LOOKS: u32 = 400;
 
 /// How many looks are a spin, between two that let another thread have the core: a submitter, perhaps.
 const LOOKS_PER_YIELD: u32 = 32;
@@ -98,7 +96,7 @@ impl Pool {
         }
         let found = (0..self.looks).any(|look| {
             pause(look);
-            self.hint.load(Ordering::Relaxed) > 0
+            self.hint.is_some()
         });
         self.lock().end_look();
         found
@@ -108,7 +106,7 @@ impl Pool {
     /// more than they do, and holds up the submitter.
     fn gather(&self) {
         for look in 0..GATHER_LOOKS {
-            if self.hint.load(Ordering::Relaxed) >= GATHER_JOBS {
+            if self.hint.is_many() {
                 return;
             }
             pause(look);
