@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Waker;
 
+use once_cell::race::OnceBox;
+
 use crate::completion::Completion;
 use crate::job_ref::JobRef;
 use crate::panic::quietly;
-use crate::sync::{Mutex, thread};
+use crate::record::Details;
+use crate::sync::{Mutex, MutexGuard, thread};
 
 /// One that waits for a job to be done.
 pub(crate) enum Waiter {
@@ -32,19 +35,24 @@ impl Waiter {
     }
 }
 
-/// The bells of a job: rung once, when it is done, in the order in which they were hung. Beside them is what else
-/// few jobs have, so that it costs those nothing.
-pub(crate) struct Bells(Mutex<Hung>);
-
-#[derive(Default)]
-struct Hung {
+/// The bells of a job: rung once, when it is done, in the order in which they were hung.
+pub(crate) struct Bells {
     /// The one waiter that most jobs have, without an allocation.
-    first: Option<Waiter>,
-    more: Option<Box<More>>,
+    first: Mutex<Option<Waiter>>,
+    /// What few jobs have, so that it costs the others one word: none of it, where that is empty.
+    extra: OnceBox<Extra>,
+}
+
+struct Extra {
+    /// There from the beginning, where any option is set.
+    details: Option<Details>,
+    /// Locked alone, or after `first`.
+    more: Mutex<More>,
 }
 
 #[derive(Default)]
 struct More {
+    /// Those that came while there was a first.
     waiters: Vec<Waiter>,
     /// Those that wait to be asked to stop, by a number of theirs.
     stop: BTreeMap<u64, Waker>,
@@ -53,15 +61,44 @@ struct More {
     progress: Option<(u64, u64)>,
 }
 
+/// All that hang, under their locks.
+struct Hung<'a> {
+    first: MutexGuard<'a, Option<Waiter>>,
+    more: Option<MutexGuard<'a, More>>,
+}
+
 impl Bells {
     #[inline]
-    pub(crate) fn new() -> Self {
-        Bells(Mutex::new(Hung::default()))
+    pub(crate) fn new(details: Option<Details>) -> Self {
+        let extra = match details {
+            None => OnceBox::new(),
+            details => OnceBox::with_value(Extra::new(details)),
+        };
+        Bells { first: Mutex::new(None), extra }
+    }
+
+    /// The options of the job, and how far its attempts have come, if it has any that are not the default ones.
+    #[inline]
+    pub(crate) fn details(&self) -> Option<&Details> {
+        self.extra.get()?.details.as_ref()
+    }
+
+    fn lock(&self) -> Hung<'_> {
+        let first = self.first.lock();
+        Hung { first, more: self.more_if_any() }
+    }
+
+    fn more_if_any(&self) -> Option<MutexGuard<'_, More>> {
+        Some(self.extra.get()?.more.lock())
+    }
+
+    fn more(&self) -> MutexGuard<'_, More> {
+        self.extra.get_or_init(|| Extra::new(None)).more.lock()
     }
 
     /// Hangs a waiter in. The caller then sets WAITED, and rings if the job is done.
     pub(crate) fn hang(&self, mut waiter: Waiter) {
-        let mut hung = self.0.lock();
+        let mut hung = self.lock();
         if let Waiter::Task(new) = &mut waiter
             && let Some(old) = hung.task_mut()
         {
@@ -70,9 +107,9 @@ impl Bells {
             // Dropping a waker is user code, so it comes after the lock.
             quietly(|| drop(waiter));
         } else if hung.first.is_none() && hung.more.as_ref().is_none_or(|more| more.waiters.is_empty()) {
-            hung.first = Some(waiter);
+            *hung.first = Some(waiter);
         } else {
-            hung.more.get_or_insert_default().waiters.push(waiter);
+            hung.more.get_or_insert_with(|| self.more()).waiters.push(waiter);
         }
     }
 
@@ -99,7 +136,7 @@ impl Bells {
     /// Takes all that wait for `item`. Whoever looks for itself which item is done is among them; a callback on another item of
     /// the same chunk stays.
     fn take(&self, item: u32) -> impl Iterator<Item = Waiter> {
-        let mut hung = self.0.lock();
+        let mut hung = self.lock();
         let stays = |waiter: &mut Waiter| matches!(waiter, Waiter::Callback(other, _) if *other != item);
         let first = hung.first.take_if(|waiter| !stays(waiter));
         let more = hung.more.as_mut().map(|more| {
@@ -118,7 +155,7 @@ impl Bells {
         let mut threads = Vec::new();
         let mut sets = Vec::new();
         let task = {
-            let mut hung = self.0.lock();
+            let mut hung = self.lock();
             for waiter in hung.iter_mut() {
                 match waiter {
                     Waiter::Thread(thread) => threads.push(thread.clone()),
@@ -147,7 +184,7 @@ impl Bells {
     }
 
     fn forget(&self, leaves: impl Fn(&Waiter) -> bool) {
-        let mut hung = self.0.lock();
+        let mut hung = self.lock();
         hung.first.take_if(|waiter| leaves(waiter));
         if let Some(more) = &mut hung.more {
             more.waiters.retain(|waiter| !leaves(waiter));
@@ -159,41 +196,46 @@ impl Bells {
     pub(crate) fn hang_stop(&self, place: &mut Option<u64>, waker: &Waker) {
         // Cloning and dropping a waker are user code, so they come outside the lock.
         let new = waker.clone();
-        let mut hung = self.0.lock();
-        let more = hung.more.get_or_insert_default();
+        let mut more = self.more();
         let number = *place.get_or_insert_with(|| {
             more.stop_ever += 1;
             more.stop_ever
         });
         let old = more.stop.insert(number, new);
-        drop(hung);
+        drop(more);
         quietly(|| drop(old));
     }
 
     /// Takes out what hangs at `place`.
     pub(crate) fn forget_stop(&self, place: u64) {
-        let old = self.0.lock().more.as_mut().and_then(|more| more.stop.remove(&place));
+        let old = self.more_if_any().and_then(|mut more| more.stop.remove(&place));
         quietly(|| drop(old));
     }
 
     pub(crate) fn set_progress(&self, done: u64, total: u64) {
-        self.0.lock().more.get_or_insert_default().progress = Some((done, total));
+        self.more().progress = Some((done, total));
     }
 
     pub(crate) fn progress(&self) -> Option<(u64, u64)> {
-        self.0.lock().more.as_ref()?.progress
+        self.more_if_any()?.progress
     }
 
     /// Tells those who wait to be asked to stop.
     pub(crate) fn ring_stop(&self) {
-        let wakers = self.0.lock().more.as_mut().map(|more| std::mem::take(&mut more.stop));
+        let wakers = self.more_if_any().map(|mut more| std::mem::take(&mut more.stop));
         for waker in wakers.into_iter().flat_map(BTreeMap::into_values) {
             quietly(|| waker.wake());
         }
     }
 }
 
-impl Hung {
+impl Extra {
+    fn new(details: Option<Details>) -> Box<Self> {
+        Box::new(Extra { details, more: Mutex::new(More::default()) })
+    }
+}
+
+impl Hung<'_> {
     fn take_task(&mut self) -> Option<Waker> {
         let is_task = |waiter: &mut Waiter| matches!(waiter, Waiter::Task(_));
         let first = self.first.take_if(is_task);

@@ -100,7 +100,7 @@ impl Guests {
             options
         });
         let attempt = options.map_or(1, |run| run.attempt);
-        let record = Record::new(JobId::from_u64(first), control, job_options).with_attempt(attempt);
+        let record = Record::of_guests(JobId::from_u64(first), control, job_options, attempt);
         let states = (0..items).map(|_| State::pending()).collect();
         let submitter_span = options.and_then(|options| options.submitter_span);
         Guests { batch: Arc::new(Batch { record, entry, states, submitter_span }) }

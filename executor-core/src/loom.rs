@@ -195,7 +195,8 @@ fn kill_against_finish() {
             let cell = Arc::clone(&cell);
             thread::spawn(move || cell.state().kill())
         };
-        let _ = cell.finish(ticket, Stage::Value(7), false, |_| {}, || {});
+        cell.put(&ticket, Stage::Value(7));
+        let _ = cell.finish(ticket, false, |_| {}, || {});
         let outcome = cell.take().unwrap().into_outcome();
         match (outcome, killed.join().unwrap()) {
             (Ok(7), false) => {}

@@ -16,8 +16,7 @@ pub(crate) struct Record {
     pub(crate) control: Arc<dyn Control>,
     /// Where the backend keeps the task; written before the future is handed out, and by the backend alone after that.
     place: AtomicU64,
-    /// Set where any option is.
-    details: Option<Box<Details>>,
+    /// Whoever waits; and what else few jobs have, such as options.
     pub(crate) bells: Bells,
     pub(crate) spans: Spans,
 }
@@ -32,13 +31,16 @@ pub(crate) struct Details {
 }
 
 impl Record {
-    /// The record of jobs whose spans nobody opens here; no options are the default ones.
-    #[inline]
-    pub(crate) fn new(id: JobId, control: Arc<dyn Control>, options: Option<JobOptions>) -> Self {
-        Record::with_spans(id, control, Details::of(options), Spans::none())
+    /// The record of jobs that were submitted elsewhere, where their spans are, in their present attempt.
+    pub(crate) fn of_guests(id: JobId, control: Arc<dyn Control>, options: Option<JobOptions>, attempt: u32) -> Self {
+        let details = match options {
+            options if attempt > 1 => Some(Details::new(options.unwrap_or_default(), attempt)),
+            options => Details::of(options),
+        };
+        Record::with_spans(id, control, details, Spans::none())
     }
 
-    /// The record of `jobs` jobs of the type `name`, with their spans.
+    /// The record of `jobs` jobs of the type `name`, with their spans; no options are the default ones.
     #[inline]
     pub(crate) fn traced(
         jobs: usize,
@@ -55,17 +57,8 @@ impl Record {
     }
 
     #[inline]
-    fn with_spans(id: JobId, control: Arc<dyn Control>, details: Option<Box<Details>>, spans: Spans) -> Self {
-        Record { id, control, place: AtomicU64::new(0), details, bells: Bells::new(), spans }
-    }
-
-    /// The record of a job whose earlier attempts ran elsewhere.
-    pub(crate) fn with_attempt(mut self, attempt: u32) -> Self {
-        if attempt > 1 {
-            let details = self.details.get_or_insert_with(|| Details::new(JobOptions::new()));
-            details.attempt = AtomicU32::new(attempt);
-        }
-        self
+    fn with_spans(id: JobId, control: Arc<dyn Control>, details: Option<Details>, spans: Spans) -> Self {
+        Record { id, control, place: AtomicU64::new(0), bells: Bells::new(details), spans }
     }
 
     #[inline]
@@ -86,19 +79,19 @@ impl Record {
 
     #[inline]
     pub(crate) fn details(&self) -> Option<&Details> {
-        self.details.as_deref()
+        self.bells.details()
     }
 }
 
 impl Details {
     /// Those of options that are not the default ones.
     #[inline]
-    fn of(options: Option<JobOptions>) -> Option<Box<Self>> {
-        options.filter(|options| *options != JobOptions::default()).map(Details::new)
+    fn of(options: Option<JobOptions>) -> Option<Self> {
+        options.filter(|options| *options != JobOptions::default()).map(|options| Details::new(options, 1))
     }
 
-    fn new(options: JobOptions) -> Box<Self> {
-        Box::new(Details { options, attempt: AtomicU32::new(1), began: Mutex::new(None) })
+    fn new(options: JobOptions, attempt: u32) -> Self {
+        Details { options, attempt: AtomicU32::new(attempt), began: Mutex::new(None) }
     }
 
     /// Begins an attempt, from which the run limit counts.
