@@ -1,50 +1,32 @@
 //! What is under the one lock of a pool: the jobs that wait, those that are with the runtime, the seats, how far the pool
 //! has ended.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Waker;
-use std::thread::{self, Thread};
 #[cfg(feature = "tracing")]
 use std::time::Duration;
 use std::time::Instant;
 
-use executor_core::backend::{JobRef, Next, Polled, PoolId, Queue, RoomTicket, Seat, Task, Ticket};
+use executor_core::backend::{JobRef, PoolId, RoomTicket, Task};
 use executor_core::{JobError, Rejection, Shutdown};
 use tokio::runtime::Runtime;
 
 use crate::agenda::{Agenda, Due};
-use crate::driver::BATCH_MAX;
+use crate::asyncs::Asyncs;
+use crate::functions::Functions;
+use crate::order::Order;
 use crate::parked::Parked;
-use crate::place::{ASYNCS, FUNCTIONS, Place};
-use crate::slots::{Left, SlotKey, Slots};
+use crate::place::Place;
+use crate::slots::{Left, SlotKey};
 
 /// The state of a pool. Every method is called under the lock; what it gives is carried out or dropped after it.
 pub(crate) struct Board {
-    pool: PoolId,
-    pub(crate) limits: Limits,
-    functions: Queue,
-    asyncs: Queue,
-    pub(crate) slots: Slots,
+    /// How many jobs wait at most.
+    waiting_max: usize,
+    pub(crate) functions: Functions,
+    pub(crate) asyncs: Asyncs,
     pub(crate) agenda: Agenda,
-    /// Functions that async jobs await, by the number of the job. They were in the queue when that was noted.
-    awaited: BTreeMap<u64, JobRef>,
-    /// The seats that no thread has taken.
-    seats: BTreeMap<usize, Seating>,
-    seats_made: usize,
-    /// The threads on the others, by the number of the seat.
-    seated: BTreeMap<usize, Thread>,
-    /// Threads that run functions, or are about to.
-    threads: usize,
-    /// Those of them whose job waits, or waited, for another job.
-    blocked: usize,
-    async_seat: Ready,
-    /// Drivers that are with the runtime.
-    drivers: usize,
-    /// How many async jobs they have, which have neither ended nor a slot.
-    driven: usize,
-    /// The runtime has ended.
-    runtime_is_gone: bool,
     shutdown: Option<Shutdown>,
     broken: Option<String>,
     /// It was shut down, and nothing is left.
@@ -81,37 +63,6 @@ pub(crate) struct Limits {
     pub(crate) blocked: Duration,
 }
 
-/// Whether the seat that async jobs share is initialized.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ready {
-    No,
-    Soon,
-    Yes,
-}
-
-/// A worker's seat.
-pub(crate) struct Seating {
-    pub(crate) seat: Arc<Seat>,
-    /// The initializer ran there.
-    pub(crate) ready: bool,
-}
-
-/// What a step leads to, after the lock.
-#[must_use]
-#[derive(Default)]
-pub(crate) struct Order {
-    /// An async job goes to the runtime, above the limit.
-    pub(crate) poll: Option<Task>,
-    /// So many drivers go to the runtime, and begin the async jobs that wait.
-    pub(crate) drivers: usize,
-    /// A thread takes this seat, and runs this first.
-    pub(crate) thread: Option<(Seating, Option<Next>)>,
-    /// The seat of the async jobs is to be initialized.
-    pub(crate) prepares: bool,
-    /// No more looked at; only dropped after the lock.
-    pub(crate) unawaited: Vec<JobRef>,
-}
-
 /// Why a task was not admitted.
 pub(crate) enum Denied {
     Full,
@@ -132,22 +83,10 @@ impl Denied {
 impl Board {
     pub(crate) fn new(pool: PoolId, limits: Limits) -> Self {
         Board {
-            pool,
-            limits,
-            functions: Queue::new(FUNCTIONS),
-            asyncs: Queue::new(ASYNCS),
-            slots: Slots::default(),
+            waiting_max: limits.waiting,
+            functions: Functions::new(pool, &limits),
+            asyncs: Asyncs::new(&limits),
             agenda: Agenda::default(),
-            awaited: BTreeMap::new(),
-            seats: BTreeMap::new(),
-            seats_made: 0,
-            seated: BTreeMap::new(),
-            threads: 0,
-            blocked: 0,
-            drivers: 0,
-            driven: 0,
-            runtime_is_gone: false,
-            async_seat: if limits.prepares { Ready::No } else { Ready::Yes },
             shutdown: None,
             broken: None,
             over: false,
@@ -162,11 +101,6 @@ impl Board {
         }
     }
 
-    /// How many jobs wait because something else runs. An async job for which there is a slot is only on its way to it.
-    fn waiting(&self) -> usize {
-        self.functions.jobs() + self.asyncs.jobs().saturating_sub(self.free_slots())
-    }
-
     /// Takes the task in, or leaves it where it is.
     pub(crate) fn admit(&mut self, task: &mut Option<Task>, above_bound: bool) -> Result<Order, Denied> {
         if let Some(cause) = &self.broken {
@@ -178,10 +112,10 @@ impl Board {
         let Some((jobs, is_async)) = task.as_ref().map(|task| (task.jobs(), task.is_async())) else {
             return Ok(Order::default());
         };
-        let is_bounded = !above_bound && self.limits.waiting != usize::MAX;
+        let is_bounded = !above_bound && self.waiting_max != usize::MAX;
         if is_bounded {
-            let goes_at_once = is_async && self.asyncs.jobs() < self.free_slots();
-            if !goes_at_once && self.waiting() + jobs > self.limits.waiting {
+            let goes_at_once = is_async && self.asyncs.has_room();
+            if !goes_at_once && self.functions.waiting() + self.asyncs.waiting() + jobs > self.waiting_max {
                 return Err(Denied::Full);
             }
         }
@@ -204,187 +138,30 @@ impl Board {
 
     /// Puts a task where it waits.
     fn put(&mut self, task: Task, jobs: usize, is_async: bool) -> Order {
-        if !is_async {
-            self.functions.push(task, jobs);
-            return Order { thread: self.call_thread(), ..Order::default() };
-        }
-        self.asyncs.push(task, jobs);
-        let prepares = self.async_seat == Ready::No;
-        if prepares {
-            self.async_seat = Ready::Soon;
-        }
-        Order { prepares, drivers: self.call_driver(), ..Order::default() }
-    }
-
-    /// How many more async jobs may go to the runtime.
-    fn free_slots(&self) -> usize {
-        if self.async_seat == Ready::Yes {
-            self.limits.asyncs.saturating_sub(self.slots.len() + self.driven)
-        } else {
-            0
-        }
-    }
-
-    /// A driver for the async jobs that wait, if one more can begin any.
-    pub(crate) fn call_driver(&mut self) -> usize {
-        let is_needed = self.drivers < self.limits.drivers && self.asyncs.tasks() > 0 && self.free_slots() > 0;
-        self.drivers += usize::from(is_needed);
-        usize::from(is_needed)
-    }
-
-    /// A driver has nothing more to begin, or was dropped.
-    pub(crate) fn driver_leaves(&mut self) {
-        self.drivers -= 1;
-    }
-
-    /// So many jobs that drivers had have ended.
-    pub(crate) fn driven_ended(&mut self, jobs: usize) {
-        self.driven -= jobs;
-    }
-
-    /// A job that a driver had waits, and has a slot from now on.
-    pub(crate) fn park(&mut self, job: &JobRef, parked: &Arc<Parked>, polled: &Polled) -> SlotKey {
-        self.driven -= 1;
-        self.give_slot(job, parked, polled)
-    }
-
-    /// A slot for a job that is with the runtime.
-    pub(crate) fn give_slot(&mut self, job: &JobRef, parked: &Arc<Parked>, polled: &Polled) -> SlotKey {
-        let slot = self.slots.take(job.clone(), Arc::clone(parked));
-        polled.set_place(slot.to_place());
-        slot
+        if is_async { self.asyncs.push(task, jobs) } else { self.functions.push(task, jobs) }
     }
 
     /// True if jobs that wait for something are to end, because the pool kills what runs or the runtime is gone.
     pub(crate) fn ends_parked(&self) -> bool {
-        self.runtime_is_gone || self.shutdown == Some(Shutdown::Kill)
-    }
-
-    /// The runtime has ended: gives the jobs that lie outside of it.
-    pub(crate) fn end_of_runtime(&mut self) -> Vec<(JobRef, Arc<Parked>)> {
-        self.runtime_is_gone = true;
-        self.slots.all()
-    }
-
-    /// The next async jobs for a driver, as far as there is room for them.
-    pub(crate) fn next_asyncs(&mut self, begun: &mut VecDeque<Task>) {
-        let share = self.asyncs.jobs() / (8 * self.limits.drivers.max(1));
-        self.asyncs.pop_some(share.clamp(1, BATCH_MAX).min(self.free_slots()), begun);
-        self.driven += begun.len();
-    }
-
-    /// The seat of the async jobs is initialized: those that wait may go.
-    pub(crate) fn async_seat_is_ready(&mut self) -> Order {
-        self.async_seat = Ready::Yes;
-        Order { drivers: self.call_driver(), ..Order::default() }
+        self.asyncs.runtime_is_gone() || self.shutdown == Some(Shutdown::Kill)
     }
 
     /// An async job left its slot; gives what is to be dropped after the lock.
     pub(crate) fn leave_slot(&mut self, slot: SlotKey) -> Option<Left> {
-        let left = self.slots.leave(slot)?;
+        let left = self.asyncs.slots.leave(slot)?;
         if let Some(limit) = &left.limit {
             self.agenda.remove(**limit);
         }
         Some(left)
     }
 
-    /// A thread for the functions that wait, if there may be one more.
-    fn call_thread(&mut self) -> Option<(Seating, Option<Next>)> {
-        if self.functions.tasks() == 0 || self.threads >= self.limits.functions {
-            return None;
-        }
-        Some((self.take_seat(), None))
-    }
-
-    fn take_seat(&mut self) -> Seating {
-        self.threads += 1;
-        if let Some((_, seating)) = self.seats.pop_first() {
-            return seating;
-        }
-        // The number after the last worker is that of the async jobs.
-        if self.seats_made == self.limits.functions {
-            self.seats_made += 1;
-        }
-        let seat = Seat::new(self.pool, self.seats_made);
-        self.seats_made += 1;
-        Seating { seat, ready: !self.limits.prepares }
-    }
-
-    /// A thread above the limit for a function that an async job awaits, if every other thread waits for a job too: else
-    /// neither might ever come to its end.
-    fn call_thread_above(&mut self) -> Order {
-        let mut order = Order::default();
-        if self.threads < self.limits.functions || self.blocked < self.threads {
-            return order;
-        }
-        while let Some((_, job)) = self.awaited.pop_first() {
-            let next = self.functions.take_of(&job);
-            order.unawaited.push(job);
-            if next.is_some() {
-                order.thread = Some((self.take_seat(), next));
-                break;
-            }
-        }
-        order
-    }
-
-    /// The job of a thread is about to wait for another job.
-    pub(crate) fn block(&mut self) -> Order {
-        self.blocked += 1;
-        self.call_thread_above()
-    }
-
-    /// The job of a thread that waited has ended.
-    pub(crate) fn unblock(&mut self) {
-        self.blocked -= 1;
-    }
-
-    /// True if a job that waits, as far as its place tells, may be with a driver.
-    pub(crate) fn may_be_driven(&self, job: &JobRef) -> bool {
-        self.async_seat == Ready::Yes && self.driven > 0 && Place::of(job) == Place::Async
-    }
-
-    /// Somebody on a worker of the pool awaits `job`: an async one goes to the runtime at once, above the limit.
+    /// Somebody on a worker of the pool awaits `job`, which goes above the limits if it must.
     pub(crate) fn await_job(&mut self, job: &JobRef) -> Order {
         match Place::of(job) {
-            Place::Function => {
-                self.awaited.entry(job.id().as_u64()).or_insert_with(|| job.clone());
-                self.call_thread_above()
-            }
-            Place::Async if self.async_seat == Ready::Yes => {
-                Order { poll: self.asyncs.remove_of(job, |_| true), ..Order::default() }
-            }
-            Place::Async | Place::Slot(_) => Order::default(),
+            Place::Function => self.functions.await_job(job),
+            Place::Async => self.asyncs.await_job(job),
+            Place::Slot(_) => Order::default(),
         }
-    }
-
-    /// The function whose turn it is, for a thread that goes on; `None` if it is to end. Drops nothing: the chunk at
-    /// `finished`, of which no item waits, comes back.
-    pub(crate) fn next_function(&mut self, finished: Option<Ticket>) -> (Option<Next>, Option<Task>, Order) {
-        let over = finished.and_then(|ticket| self.functions.remove(ticket));
-        let is_above = self.threads - self.blocked > self.limits.functions;
-        let next = if is_above { None } else { self.functions.pop() };
-        let unawaited = if self.functions.tasks() == 0 { self.take_awaited() } else { Vec::new() };
-        let thread = if next.is_some() { self.call_thread() } else { None };
-        (next, over, Order { thread, unawaited, ..Order::default() })
-    }
-
-    /// The calling thread takes its seat, so that it can be woken.
-    pub(crate) fn sit_down(&mut self, seating: &Seating) {
-        self.seated.insert(seating.seat.worker(), thread::current());
-    }
-
-    /// The threads that run functions.
-    pub(crate) fn seated(&self) -> Vec<Thread> {
-        self.seated.values().cloned().collect()
-    }
-
-    /// A thread leaves its seat. What was pushed since it looked for a function needs another.
-    pub(crate) fn leave_seat(&mut self, seating: Seating) -> Order {
-        self.threads -= 1;
-        self.seated.remove(&seating.seat.worker());
-        self.seats.insert(seating.seat.worker(), seating);
-        Order { thread: self.call_thread(), ..Order::default() }
     }
 
     /// True if what waits does not run any more.
@@ -416,7 +193,7 @@ impl Board {
 
     /// The way to stop a job that has a slot.
     pub(crate) fn parked_of(&mut self, job: &JobRef) -> Option<Arc<Parked>> {
-        if let Place::Slot(slot) = Place::of(job) { self.slots.parked_of(slot, job) } else { None }
+        if let Place::Slot(slot) = Place::of(job) { self.asyncs.slots.parked_of(slot, job) } else { None }
     }
 
     /// Takes the task of a claimed job out, unless it is a chunk.
@@ -436,8 +213,8 @@ impl Board {
 
     fn remove(&mut self, job: &JobRef, condition: impl FnOnce(&Task) -> bool) -> Option<Task> {
         match Place::of(job) {
-            Place::Function => self.functions.remove_of(job, condition),
-            Place::Async => self.asyncs.remove_of(job, condition),
+            Place::Function => self.functions.remove(job, condition),
+            Place::Async => self.asyncs.remove(job, condition),
             Place::Slot(_) => None,
         }
     }
@@ -469,9 +246,7 @@ impl Board {
     pub(crate) fn break_down(&mut self, cause: &str) -> (Vec<Task>, Vec<JobRef>) {
         self.broken.get_or_insert_with(|| cause.to_owned());
         self.clearing += 1;
-        if self.async_seat == Ready::Soon {
-            self.async_seat = Ready::No;
-        }
+        self.asyncs.seat_is_given_up();
         self.take_all()
     }
 
@@ -479,11 +254,7 @@ impl Board {
         let mut tasks = self.functions.drain();
         tasks.extend(self.asyncs.drain());
         tasks.extend(self.agenda.take_retries());
-        (tasks, self.take_awaited())
-    }
-
-    fn take_awaited(&mut self) -> Vec<JobRef> {
-        std::mem::take(&mut self.awaited).into_values().collect()
+        (tasks, self.functions.take_awaited())
     }
 
     pub(crate) fn is_shut_down(&self) -> bool {
@@ -493,13 +264,9 @@ impl Board {
     /// True once, when the pool was shut down and nothing waits or runs any more.
     pub(crate) fn ends_now(&mut self) -> bool {
         let ended = self.shutdown.is_some()
-            && self.threads == 0
-            && self.slots.len() == 0
-            && self.drivers == 0
             && self.clearing == 0
-            && self.async_seat != Ready::Soon
-            && self.functions.tasks() == 0
-            && self.asyncs.tasks() == 0
+            && self.functions.are_over()
+            && self.asyncs.are_over()
             && self.agenda.retries() == 0;
         ended && !std::mem::replace(&mut self.over, true)
     }

@@ -170,7 +170,7 @@ impl AsyncExecutorBuilder {
         }
         #[cfg(feature = "tracing")]
         if self.blocked_limit.is_zero() {
-            return Err(invalid("every poll of a job takes longer than no time; set how long one may take".into()));
+            return Err(invalid("`warn_when_blocked_for` 0 s would warn of every poll; set a longer time".into()));
         }
         let id = PoolId::new();
         let (handle, own) = match self.runtime {

@@ -125,7 +125,7 @@ impl Drop for Driver {
     /// The runtime ends before the pool.
     fn drop(&mut self) {
         if !self.has_left {
-            self.pool.lock().driver_leaves();
+            self.pool.lock().asyncs.driver_leaves();
             self.pool.break_down(RUNTIME_GONE);
         }
     }

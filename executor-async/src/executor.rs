@@ -98,7 +98,8 @@ impl AsyncExecutor {
             Ok(runtime) => AsyncExecutor::on(runtime),
             Err(error) => Err(BuildError::Invalid {
                 what: format!(
-                    "{error} call `AsyncExecutor::new` for one of the executor's own, or `on` with its handle"
+                    "this is inside of no tokio runtime ({error}); call `AsyncExecutor::new`, which starts one, or \
+                     `AsyncExecutor::on` with the handle of one"
                 ),
             }),
         }

@@ -83,10 +83,13 @@ mod blocking;
 mod pool;
 
 mod agenda;
+mod asyncs;
 #[cfg(feature = "tracing")]
 mod blocked;
 mod board;
 mod driver;
+mod functions;
+mod order;
 mod parked;
 mod place;
 mod poller;

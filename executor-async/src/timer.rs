@@ -36,8 +36,8 @@ impl Pool {
     pub(crate) fn limit(&self, slot: SlotKey, limit: Duration) {
         let Some(at) = Instant::now().checked_add(limit) else { return };
         let mut board = self.lock();
-        let Board { agenda, slots, .. } = &mut *board;
-        slots.set_limit(slot, || agenda.add(at, Due::Limit(slot)));
+        let Board { agenda, asyncs, .. } = &mut *board;
+        asyncs.slots.set_limit(slot, || agenda.add(at, Due::Limit(slot)));
         self.wake_timer(board);
     }
 
@@ -81,7 +81,7 @@ fn run(pool: &Arc<Pool>) {
                 board = pool.lock();
             }
             Some(Due::Limit(slot)) => {
-                let parked = board.slots.parked(slot);
+                let parked = board.asyncs.slots.parked(slot);
                 drop(board);
                 if let Some(parked) = parked {
                     parked.stop(Stop::Limit);

@@ -9,7 +9,7 @@ use executor_core::JobError;
 use executor_core::backend::{Next, PoolId, Ran};
 
 use crate::blocking::Permission;
-use crate::board::Seating;
+use crate::order::Seating;
 use crate::pool::{Pool, RUNTIME_GONE};
 use crate::tally::Unrun;
 
@@ -55,7 +55,7 @@ impl Shift {
         let pool = &self.pool;
         let first = self.first.take();
         SHIFT.set(Some((pool.id, false)));
-        pool.lock().sit_down(&seating);
+        pool.lock().functions.sit_down(&seating);
         let worked = catch_unwind(AssertUnwindSafe(|| {
             let _seat = Arc::clone(&seating.seat).take();
             let _permission = Permission::set(true);
@@ -70,7 +70,7 @@ impl Shift {
             run(pool, first);
         }));
         if SHIFT.take() == Some((pool.id, true)) {
-            pool.lock().unblock();
+            pool.lock().functions.unblock();
         }
         if worked.is_err() {
             pool.break_down("a worker of the executor panicked, which is a fault of the executor");
@@ -91,7 +91,7 @@ fn run(pool: &Arc<Pool>, first: Option<Next>) {
             Ran::Yielded => None,
         };
         if SHIFT.replace(Some((pool.id, false))) == Some((pool.id, true)) {
-            pool.lock().unblock();
+            pool.lock().functions.unblock();
         }
         next = pool.next(finished);
     }

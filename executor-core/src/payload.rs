@@ -1,7 +1,7 @@
 //! What a cell carries: a [`Job`], or a closure or a future that stays in this process.
 
 use crate::codec;
-use crate::error::{JobError, job_name};
+use crate::error::JobError;
 use crate::job::{Job, Work};
 use crate::panic;
 use crate::registry::JobEntry;
@@ -148,6 +148,11 @@ fn decode<J: Job, T: serde::de::DeserializeOwned>(bytes: &[u8], part: Part) -> R
         Ok(Err(cause)) => Err(JobError::Decode { what: part.of::<J>(), cause: cause.into() }),
         Err(cause) => Err(JobError::Decode { what: part.of::<J>(), cause: cause.into() }),
     }
+}
+
+/// The name of a job's type, for messages.
+fn job_name<J: Job>() -> &'static str {
+    J::entry().name()
 }
 
 /// A closure that stays in this process.

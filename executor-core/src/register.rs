@@ -46,7 +46,7 @@ macro_rules! register_job {
             );
             $crate::__private::inventory::submit! { $crate::__private::Registration(&ENTRY) }
             $(
-                #[allow(non_local_definitions)]
+                #[allow(non_local_definitions, reason = "it is for the type that this is written in")]
                 const _: () = {
                     // The attribute writes paths that begin with `typetag`.
                     use $crate::__private::typetag;

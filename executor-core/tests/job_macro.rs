@@ -116,7 +116,7 @@ fn the_names_of_parameters_are_free() {
 
 mod shadowed {
     //! A place where every name that generated code might use means something else.
-    #![allow(dead_code, non_camel_case_types)]
+    #![expect(dead_code, reason = "that they are not used is the test")]
 
     struct Option;
     struct Some;

@@ -7,8 +7,6 @@
 //! Under Miri a segment is of the heap, its locks are not robust, and there is one process. What dies, what travels, and what
 //! needs to know who has a lock is for the other tests.
 
-#![allow(clippy::unwrap_used, reason = "these are tests")]
-
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;

@@ -1,5 +1,5 @@
 //! Shared values between processes: who sees what, and what is left when somebody dies.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "these are tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
 mod peer;
 

@@ -1,5 +1,4 @@
 //! No job waits behind a long one while another worker runs jobs that were submitted later.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod common;
 

@@ -1,5 +1,4 @@
 //! Arguments and results of every length, both ways.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod common;
 
@@ -143,11 +142,18 @@ fn what_is_too_long_is_refused_and_the_worker_kept() {
     let _watched = watched_for(10 * LARGE_LIMIT);
     let pool = named("too-long", 1).build().unwrap();
     let worker = pool.submit(jobs::process_id::job()).result().unwrap();
-    for error in [
-        pool.submit(count::job(parts(LENGTH, 0))).result().map(drop).unwrap_err(),
-        pool.submit(make_parts::job(LENGTH, 0)).result().map(drop).unwrap_err(),
+    for (error, begin, end) in [
+        (pool.submit(count::job(parts(LENGTH, 0))).result().map(drop).unwrap_err(), "job `", "::count` cannot"),
+        (
+            pool.submit(make_parts::job(LENGTH, 0)).result().map(drop).unwrap_err(),
+            "the output of job `",
+            "::make_parts` cannot",
+        ),
     ] {
-        assert!(matches!(error, JobError::Encode { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.starts_with(begin) && text.contains(end), "{text}");
+        let JobError::Encode { cause, .. } = error else { panic!("{text}") };
+        assert!(cause.to_string().contains("4294967296 go between a pool and a worker"), "{cause}");
     }
     assert_eq!(pool.submit(jobs::process_id::job()).result().unwrap(), worker);
 }

@@ -1,5 +1,4 @@
 //! Workers that are replaced when they have done their share: nobody notices, and everything is counted.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod common;
 

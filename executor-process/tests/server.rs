@@ -1,6 +1,5 @@
 //! The fork server that is killed. It is one for all pools of a program, so that these tests have a program of their own and
 //! take turns.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod common;
 

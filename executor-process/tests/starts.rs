@@ -1,5 +1,4 @@
 //! Workers that do not come to be, or not at once.
-#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 mod common;
 

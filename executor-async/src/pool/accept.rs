@@ -9,8 +9,9 @@ use executor_core::backend::{Control, JobRef, Next, Polled, Ran, Refused, Retry,
 
 use super::{Pool, quietly};
 use crate::blocking;
-use crate::board::{Board, Denied, Order, Seating};
+use crate::board::{Board, Denied};
 use crate::driver::{Batch, Driver};
+use crate::order::{Order, Seating};
 use crate::parked::{Parked, Stop};
 use crate::slots::SlotKey;
 use crate::worker::{Preparation, Shift};
@@ -105,7 +106,7 @@ impl Pool {
     /// The next function for a thread; `None` if it is to end.
     pub(crate) fn next(&self, finished: Option<Ticket>) -> Option<Next> {
         let mut board = self.lock();
-        let (next, over, order) = board.next_function(finished);
+        let (next, over, order) = board.functions.next(finished);
         let woken = self.room_was_made(&mut board);
         drop(board);
         drop(over);
@@ -117,7 +118,7 @@ impl Pool {
     /// A thread leaves its seat.
     pub(crate) fn leave(&self, seating: Seating) {
         let mut board = self.lock();
-        let order = board.leave_seat(seating);
+        let order = board.functions.leave_seat(seating);
         self.end_if_over(board);
         self.carry_out(order);
     }
@@ -126,7 +127,7 @@ impl Pool {
     pub(super) fn hand_over(self: &Arc<Self>, polled: Polled) {
         let Some(job) = polled.job().cloned() else { return };
         let parked = Parked::new(self);
-        let slot = self.lock().give_slot(&job, &parked, &polled);
+        let slot = self.lock().asyncs.give_slot(&job, &parked, &polled);
         parked.spawn(slot, polled);
         self.stop_if_decided(&job, &parked);
     }
@@ -134,7 +135,7 @@ impl Pool {
     /// Keeps a job that has begun on a driver, until it is woken.
     pub(crate) fn park(&self, job: &JobRef, parked: &Arc<Parked>, polled: Polled) {
         let mut board = self.lock();
-        let slot = board.park(job, parked, &polled);
+        let slot = board.asyncs.park(job, parked, &polled);
         let ends = board.ends_parked();
         drop(board);
         if let Some(limit) = job.run_limit() {
@@ -165,14 +166,14 @@ impl Pool {
 
     /// The runtime has ended: makes tasks of all jobs that lie outside of it, which it drops.
     pub(crate) fn rouse_all(&self) {
-        let parked = self.lock().end_of_runtime();
+        let parked = self.lock().asyncs.end_of_runtime();
         parked.iter().for_each(|(_, parked)| parked.rouse());
     }
 
     /// The seat of the async jobs is initialized: those that wait may go.
     pub(crate) fn async_seat_is_ready(&self) {
         let mut board = self.lock();
-        let order = board.async_seat_is_ready();
+        let order = board.asyncs.seat_is_ready();
         self.end_if_over(board);
         self.carry_out(order);
     }
@@ -180,11 +181,11 @@ impl Pool {
     /// Takes from a driver what has ended, and gives it the next jobs; false if there are none, and the driver leaves.
     pub(crate) fn begin_asyncs(&self, batch: &mut Batch) -> bool {
         let mut board = self.lock();
-        board.driven_ended(std::mem::take(&mut batch.ended));
-        board.next_asyncs(&mut batch.begun);
+        board.asyncs.driven_ended(std::mem::take(&mut batch.ended));
+        board.asyncs.next(&mut batch.begun);
         let goes_on = !batch.begun.is_empty();
         if !goes_on {
-            board.driver_leaves();
+            board.asyncs.driver_leaves();
         }
         let woken = self.room_was_made(&mut board);
         if goes_on {
@@ -199,7 +200,7 @@ impl Pool {
     /// A driver lets others have their turn.
     pub(crate) fn end_turn(&self, ended: usize) {
         let mut board = self.lock();
-        board.driven_ended(ended);
+        board.asyncs.driven_ended(ended);
         let woken = self.room_was_made(&mut board);
         drop(board);
         woken.wake();
@@ -210,7 +211,7 @@ impl Pool {
         self.see_to_next(ran);
         let mut board = self.lock();
         let left = board.leave_slot(slot);
-        let order = Order { drivers: board.call_driver(), ..Order::default() };
+        let order = Order { drivers: board.asyncs.call_driver(), ..Order::default() };
         let woken = self.room_was_made(&mut board);
         self.end_if_over(board);
         drop(left);

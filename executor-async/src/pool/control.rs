@@ -24,7 +24,7 @@ impl Control for Pool {
             });
         }
         if worker::note_blocked(self.id) {
-            let order = self.lock().block();
+            let order = self.lock().functions.block();
             self.carry_out(order);
         }
         Ok(())
@@ -37,7 +37,7 @@ impl Control for Pool {
         if job.is_async() || !worker::is_thread_of(self.id) {
             let mut board = self.lock();
             let order = board.await_job(job);
-            let may_be_driven = order.poll.is_none() && board.may_be_driven(job);
+            let may_be_driven = order.poll.is_none() && board.asyncs.may_be_driven(job);
             let woken = self.room_was_made(&mut board);
             drop(board);
             woken.wake();

@@ -48,8 +48,8 @@ impl Pool {
     pub(crate) fn begin_shutdown(&self, mode: Shutdown) {
         let mut board = self.lock();
         let (mode, cancelled, unawaited) = board.shut_down(mode);
-        let in_slots = if mode == Shutdown::Drain { Vec::new() } else { board.slots.all() };
-        let seated = board.seated();
+        let in_slots = if mode == Shutdown::Drain { Vec::new() } else { board.asyncs.slots.all() };
+        let seated = board.functions.seated();
         let woken = self.room_was_made(&mut board);
         if mode != Shutdown::Drain {
             self.gives_up.store(true, Ordering::Relaxed);

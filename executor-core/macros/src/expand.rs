@@ -75,7 +75,7 @@ impl<'a> Expansion<'a> {
         quote! {
             #(#conditions)*
             #[doc(hidden)]
-            #[allow(non_camel_case_types)]
+            #[allow(non_camel_case_types, reason = "it has the name of the function")]
             #vis struct #job {
                 #(#fields: #stored),*
             }
@@ -103,7 +103,7 @@ impl<'a> Expansion<'a> {
             impl #job where #borrows {
                 #[doc = #doc]
                 #deprecated
-                #[allow(clippy::too_many_arguments)]
+                #[allow(clippy::too_many_arguments, reason = "it has those of the function")]
                 #[must_use = "a job does nothing until it is submitted"]
                 pub fn job(#(#locals: #given),*) -> Self {
                     Self { #(#fields: #values),* }
@@ -129,7 +129,6 @@ impl<'a> Expansion<'a> {
         quote! {
             #(#conditions)*
             const _: () = {
-                #[allow(unused_imports)]
                 use #support::NotAnArgument as _;
 
                 #[derive(#serde::Serialize)]
@@ -195,14 +194,12 @@ impl<'a> Expansion<'a> {
                 #core::register_job!(#job #(, name = #name)*);
 
                 fn failed(output: &Self::Output) -> bool {
-                    #[allow(unused_imports)]
                     use #core::__private::NeverFails as _;
                     let output = <#output as #core::__private::JobOutput>::from_returned(output);
                     #core::__private::Outcome::<#output>::failed(output)
                 }
 
                 fn failure_text(output: &Self::Output) -> ::core::option::Option<::std::string::String> {
-                    #[allow(unused_imports)]
                     use #core::__private::NeverFails as _;
                     let output = <#output as #core::__private::JobOutput>::from_returned(output);
                     #core::__private::Outcome::<#output>::failure_text(output)
@@ -232,8 +229,8 @@ impl<'a> Expansion<'a> {
         } else {
             quote!(#core::Work::Ready(#returned(#call)))
         };
-        // Whoever makes the job has been warned.
-        let allow = self.deprecated().map(|_| quote!(#[allow(deprecated)]));
+        let allow =
+            self.deprecated().map(|_| quote!(#[allow(deprecated, reason = "whoever makes the job has been warned")]));
         quote! {
             #allow
             fn start(self) -> #core::Work<Self::Output> {
@@ -248,7 +245,6 @@ impl<'a> Expansion<'a> {
         let Expansion { core, fields, locals, stored, .. } = self;
         quote! {
             fn duplicate(&self) -> ::core::option::Option<Self> {
-                #[allow(unused_imports)]
                 use #core::__private::CannotCopy as _;
                 #(let #locals = #core::__private::Copier::<#stored>::COPY?;)*
                 ::core::option::Option::Some(Self { #(#fields: #locals(&self.#fields)),* })

@@ -1,7 +1,5 @@
 //! Gates and logs work for jobs that run in another process.
 
-#![allow(clippy::unwrap_used, reason = "these are tests")]
-
 use std::process::{Command, Stdio};
 
 use executor_core::codec;

@@ -130,7 +130,7 @@ impl<'a> Expansion<'a> {
             }
         });
         quote! {
-            #[allow(clippy::new_ret_no_self, clippy::too_many_arguments)]
+            #[allow(clippy::too_many_arguments, reason = "a constructor has one more than what it calls")]
             impl #proxy {
                 #(#constructors)*
                 #(#methods)*

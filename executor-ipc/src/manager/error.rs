@@ -171,7 +171,7 @@ pub enum ManagerError {
         clients: u64,
     },
     /// More items were reported as done than were taken.
-    #[error("`task_done` was called more often than there were items")]
+    #[error("`task_done` was called more often than items were taken; call it once for each")]
     TooManyDone,
     /// Clients died with items that they had taken and not reported as done.
     #[error("{tasks} items were taken by clients that died before they reported them as done")]
@@ -180,13 +180,13 @@ pub enum ManagerError {
         tasks: u64,
     },
     /// The barrier was broken by a party that gave up or died, or by `abort`; `reset` mends it.
-    #[error("the barrier is broken; reset it")]
+    #[error("the barrier is broken: a party gave up or died, or somebody aborted it; `reset` it")]
     Broken,
     /// The value in the dictionary is no integer of 64 bits, or the sum is none.
     #[error("the value is no integer of 64 bits, or the sum would not be one")]
     NotANumber,
-    /// The lock is not held by that guard.
-    #[error("the lock is not held by this guard")]
+    /// What the guard or the permit had was given back before.
+    #[error("this guard or permit has given back what it had; acquire it again")]
     NotHeld,
     /// No object can be made like that.
     #[error("{what}")]

@@ -27,7 +27,7 @@ pub enum PutError {
     Timeout,
     /// A queue without a bound has no memory left for the item. It does not wait, because it is never full.
     #[error(
-        "the items in the queue and this one take more than the {bytes_max} bytes that the queue has: get some first, use a bounded queue, or make it `with_limits`"
+        "the items in the queue and this one take more than the {bytes_max} bytes that the queue has: get some first, use a bounded queue, or give it more by `Queue::with_limits`"
     )]
     OutOfRoom {
         /// How much memory the queue has at most, in bytes.
@@ -35,7 +35,7 @@ pub enum PutError {
     },
     /// The item is longer than all the memory that the queue can have.
     #[error(
-        "an item of {bytes} encoded bytes does not fit a queue of {bytes_max} bytes, with its head of 8: make the queue `with_limits`, or put a part of the item"
+        "an item of {bytes} encoded bytes, and 8 more for its length, does not fit a queue of {bytes_max} bytes: give the queue more by `Queue::with_limits`, or put the item in parts"
     )]
     TooLarge {
         /// How long it is, encoded, in bytes.

@@ -5,15 +5,18 @@
 
 mod board;
 mod child;
+mod containers;
 mod deaths;
-mod laws;
+mod limits;
 #[path = "../peer/mod.rs"]
 mod peer;
 mod peers;
+mod proxies;
 mod remote;
 mod rooms;
 mod services;
 mod storm;
+mod waits;
 
 use std::env;
 use std::fs;
@@ -30,7 +33,18 @@ fn main() {
         return;
     }
     let filter = env::args().nth(1).filter(|filter| !filter.starts_with('-')).unwrap_or_default();
-    let tests = [laws::TESTS, services::TESTS, rooms::TESTS, deaths::TESTS, remote::TESTS, peers::TESTS, storm::TESTS];
+    let tests = [
+        containers::TESTS,
+        proxies::TESTS,
+        waits::TESTS,
+        limits::TESTS,
+        services::TESTS,
+        rooms::TESTS,
+        deaths::TESTS,
+        remote::TESTS,
+        peers::TESTS,
+        storm::TESTS,
+    ];
     for &(name, test) in tests.into_iter().flatten() {
         for host in [Host::Thread, Host::Process] {
             let name = format!("{name}::{host:?}");

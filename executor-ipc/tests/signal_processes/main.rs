@@ -1,5 +1,5 @@
 //! Semaphores, condition variables, events and barriers between processes, and what is left when somebody dies.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr, reason = "these are tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "these are tests")]
 
 #[path = "../peer/mod.rs"]
 mod peer;

@@ -172,16 +172,18 @@ impl Dispatcher {
             Err(Errno::EINTR) => 0,
             Err(error) => return Err(error.into()),
         };
+        let mut comes_or_goes = false;
         for event in &ready[..count] {
             match event.data() {
                 BELL => drop(self.pool.bell.answer()),
-                STARTER => self.take_events()?,
+                STARTER => comes_or_goes = true,
                 ALARM => self.alarm.answer(),
                 number if number >= FIRST_PIPE => self.hear(number - FIRST_PIPE, event.events()),
                 number => self.drain((number - FIRST_MEMBER) as usize),
             }
         }
-        Ok(())
+        // Last, because it may put another process into a place: what came for the one before is not for that.
+        if comes_or_goes { self.take_events() } else { Ok(()) }
     }
 
     fn take_events(&mut self) -> io::Result<()> {

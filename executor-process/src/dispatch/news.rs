@@ -153,7 +153,10 @@ impl Ran {
                 return Arrived::Output { bytes, failed };
             }
             Ran::Panicked { message, location } => JobError::panicked_elsewhere(name(), message, location),
-            Ran::Error { kind: ErrorKind::Encode, what, cause } => JobError::Encode { what, cause: cause.into() },
+            Ran::Error { kind: ErrorKind::Encode, what, cause } => {
+                let what = if what.is_empty() { format!("the output of job `{}`", job.name()) } else { what };
+                JobError::Encode { what, cause: cause.into() }
+            }
             Ran::Error { kind: ErrorKind::Decode, what, cause } => JobError::Decode { what, cause: cause.into() },
             Ran::Error { kind: ErrorKind::UnknownJob, .. } => JobError::UnknownJob { name: name() },
             Ran::RunLimit => run_limit(job),

@@ -9,7 +9,7 @@ use thiserror::Error;
 pub(crate) enum FrameError {
     /// The frame is longer than was agreed.
     #[error(
-        "a frame has a body of {bytes} bytes, and the limit is {limit}; send less at once or raise `frame_bytes_max`"
+        "it has {bytes} bytes, and {limit} go between a pool and a worker at once; send it in parts, or as a `Blob`"
     )]
     TooLong {
         /// What the head of the frame says.
@@ -67,7 +67,7 @@ pub(crate) enum PushError {
     },
     /// The body would be longer than was agreed.
     #[error(
-        "the bytes of a frame would be {bytes}, and the limit is {limit}; send less at once or raise `frame_bytes_max`"
+        "it has {bytes} bytes, and {limit} go between a pool and a worker at once; send it in parts, or as a `Blob`"
     )]
     TooLong {
         /// How long it would be.

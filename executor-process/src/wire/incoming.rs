@@ -112,8 +112,8 @@ impl Incoming {
         self.frame_bytes_max = frame_bytes_max;
     }
 
-    #[cfg(test)]
     /// True if the last frame is not complete: at the end of the bytes, it was cut.
+    #[cfg(all(test, not(executor_loom)))]
     pub(crate) fn is_inside(&self) -> bool {
         !matches!(self.state, State::Between) || !self.unread.is_empty()
     }
@@ -124,7 +124,7 @@ impl Incoming {
     }
 
     /// How much is reserved for a large piece.
-    #[cfg(any(test, feature = "fuzzing"))]
+    #[cfg(all(any(test, feature = "fuzzing"), not(executor_loom)))]
     pub(crate) fn reserved_bytes(&self) -> usize {
         match &self.state {
             State::Large { body, .. } => body.capacity(),

@@ -9,15 +9,14 @@ use crate::sync::atomic::AtomicU64;
 /// The four words at the front, and two slots, so that a model comes to use one again.
 pub(crate) const PAGE_WORDS: usize = 6;
 
-/// There is no journal: nobody reads it while somebody writes.
-pub(crate) const WORDS: usize = PAGE_WORDS;
-
+/// The words of a page. There is no journal behind them: nobody reads it while somebody writes.
 #[derive(Debug)]
 pub(crate) struct Region(Vec<AtomicU64>);
 
 impl Region {
+    #[cfg(test)]
     pub(crate) fn zeros() -> Region {
-        Region((0..WORDS).map(|_| AtomicU64::new(0)).collect())
+        Region((0..PAGE_WORDS).map(|_| AtomicU64::new(0)).collect())
     }
 
     pub(crate) fn create() -> io::Result<(Region, OwnedFd)> {

@@ -134,7 +134,7 @@ impl Outgoing {
     }
 
     /// All that waits, in order.
-    #[cfg(test)]
+    #[cfg(all(test, not(executor_loom)))]
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let (mut bytes, mut from, mut insert_from) = (Vec::new(), self.sent, self.insert_sent);
         for insert in &self.inserts {

@@ -227,14 +227,14 @@ impl PortWriter {
     }
 
     /// All that waits, in order.
-    #[cfg(test)]
+    #[cfg(all(test, not(executor_loom)))]
     pub(crate) fn take_bytes(&mut self) -> Vec<u8> {
         self.close(false);
         self.outgoing.to_bytes()
     }
 
     /// The socket, to write to it by hand.
-    #[cfg(test)]
+    #[cfg(all(test, not(executor_loom)))]
     pub(crate) fn socket(&self) -> &UnixStream {
         &self.socket
     }
@@ -249,7 +249,7 @@ impl PortWriter {
             }
             Outcome::Error { kind, what, cause } => Outcome::Error { kind, what: cut(&what), cause: cut(&cause) },
             Outcome::Output { .. } | Outcome::RunLimit => {
-                Outcome::Error { kind: ErrorKind::Encode, what: "the output".into(), cause: error.to_string().into() }
+                Outcome::Error { kind: ErrorKind::Encode, what: "".into(), cause: error.to_string().into() }
             }
         }
     }

@@ -68,7 +68,7 @@ pub(crate) enum Outcome<'a> {
     Error {
         /// Which of the two.
         kind: ErrorKind,
-        /// What it happened to.
+        /// What it happened to; empty for the output of the job, which the owner knows by name.
         what: Text<'a>,
         /// What the codec said.
         cause: Text<'a>,

@@ -1,7 +1,7 @@
 //! What the tests of this backend share: a guard against hangs, processes by their name, numbers by chance.
 
 #![allow(dead_code, reason = "each file of tests uses a part of it")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
+#![allow(clippy::unwrap_used, reason = "these are tests")]
 
 pub(crate) mod blobs;
 

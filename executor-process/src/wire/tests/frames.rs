@@ -252,10 +252,10 @@ fn outcomes_go_to_the_next_frame_when_one_is_full() {
     });
     assert_eq!(dones.collect::<Vec<_>>(), [(2, false), (2, false), (3, true)]);
     let last: Vec<_> = reports.iter().rev().take(3).collect();
-    let Report::Outcome { item: 5, outcome: Outcome::Error { kind, cause, .. }, .. } = last[2] else {
+    let Report::Outcome { item: 5, outcome: Outcome::Error { kind, what, cause }, .. } = last[2] else {
         panic!("what no frame can hold is an error of its item: {reports:?}");
     };
-    assert_eq!(*kind, ErrorKind::Encode);
+    assert_eq!((*kind, &**what), (ErrorKind::Encode, ""));
     assert!(cause.contains("4098") && cause.contains("4096"), "{cause}");
     let Report::Outcome { item: 6, outcome: Outcome::Panicked { message, location }, .. } = last[1] else {
         panic!("a long message is cut: {reports:?}");
