@@ -3,12 +3,14 @@
 use std::fmt;
 use std::iter::FusedIterator;
 use std::pin::Pin;
+use std::ptr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use futures_core::Stream;
 
+use crate::backend::Control;
 use crate::bells::Waiter;
 use crate::completion::Completion;
 use crate::drive::note_awaited;
@@ -23,20 +25,29 @@ pub(crate) struct Members<T> {
     slots: Vec<Option<JobFuture<T>>>,
     free: Vec<u32>,
     open: usize,
-    /// No slot before this one has a job that a waiting worker could begin: jobs leave that state for good.
-    first_pending: usize,
+    /// The pools of those that are open: nearly always one.
+    pools: Vec<Share>,
     completion: Arc<Completion>,
+}
+
+/// The open members of one pool.
+struct Share {
+    control: Arc<dyn Control>,
+    members: usize,
+    /// No slot before this one has a job of this pool that a waiting worker could begin: jobs leave that state for good.
+    first_pending: usize,
+}
+
+impl Share {
+    fn has<T: 'static>(&self, future: &JobFuture<T>) -> bool {
+        ptr::addr_eq(Arc::as_ptr(&self.control), Arc::as_ptr(future.control()))
+    }
 }
 
 impl<T: 'static> Members<T> {
     pub(crate) fn new() -> Self {
-        Members {
-            slots: Vec::new(),
-            free: Vec::new(),
-            open: 0,
-            first_pending: 0,
-            completion: Arc::new(Completion::new()),
-        }
+        let completion = Arc::new(Completion::new());
+        Members { slots: Vec::new(), free: Vec::new(), open: 0, pools: Vec::new(), completion }
     }
 
     /// How many were added and not given back.
@@ -50,11 +61,30 @@ impl<T: 'static> Members<T> {
             // 2^32 futures would take some hundred GiB of cells.
             (self.slots.len() - 1) as u32
         });
+        match self.pools.iter_mut().find(|share| share.has(&future)) {
+            Some(share) => {
+                share.members += 1;
+                share.first_pending = share.first_pending.min(index as usize);
+            }
+            None => {
+                let control = Arc::clone(future.control());
+                self.pools.push(Share { control, members: 1, first_pending: index as usize });
+            }
+        }
         let job = future.job();
         self.slots[index as usize] = Some(future);
-        self.first_pending = self.first_pending.min(index as usize);
         self.open += 1;
         job.hang(Waiter::Member(Arc::clone(&self.completion), index));
+    }
+
+    /// A member is done: its pool is not waited for on its account any more.
+    fn leave(&mut self, index: u32) {
+        let Some(future) = &self.slots[index as usize] else { return };
+        let Some(pool) = self.pools.iter().position(|share| share.has(future)) else { return };
+        self.pools[pool].members -= 1;
+        if self.pools[pool].members == 0 {
+            self.pools.swap_remove(pool);
+        }
     }
 
     fn give_back(&mut self, index: u32) -> Option<JobFuture<T>> {
@@ -64,18 +94,20 @@ impl<T: 'static> Members<T> {
         Some(future)
     }
 
-    /// One that is done; blocks until there is one. `None` if all were given back, or the limit came first.
+    /// The place of one that is done, each once; blocks until there is one. `None` if all are done, or the limit came
+    /// first.
     ///
     /// A worker of the pool takes a done one first, else it runs one that nobody has begun, and looks again.
-    pub(crate) fn next(&mut self, limit: Limit) -> Result<Option<JobFuture<T>>, JobError> {
-        while self.open > 0 {
+    pub(crate) fn next_place(&mut self, limit: Limit) -> Result<Option<u32>, JobError> {
+        while !self.pools.is_empty() {
             if let Some(index) = self.completion.pop() {
-                return Ok(self.give_back(index));
+                self.leave(index);
+                return Ok(Some(index));
             }
             if limit.has_passed() {
                 return Ok(None);
             }
-            self.may_block()?;
+            self.pools.iter().try_for_each(|share| share.control.may_block())?;
             if !(limit.may_help() && self.help()) {
                 self.completion.park(limit.deadline());
             }
@@ -83,51 +115,81 @@ impl<T: 'static> Members<T> {
         Ok(None)
     }
 
+    /// One that is done, as [`next_place`](Members::next_place) finds it.
+    pub(crate) fn next(&mut self, limit: Limit) -> Result<Option<JobFuture<T>>, JobError> {
+        Ok(self.next_place(limit)?.and_then(|index| self.give_back(index)))
+    }
+
     pub(crate) fn poll_next(&mut self, waker: &Waker) -> Poll<Option<JobFuture<T>>> {
         if self.open == 0 {
             return Poll::Ready(None);
         }
         if let Some(index) = self.completion.poll_pop(waker) {
+            self.leave(index);
             return Poll::Ready(self.give_back(index));
         }
-        match self.pending() {
-            Some(pending) => note_awaited(&pending.job()),
-            None => self.with_retries().for_each(|job| note_awaited(&job)),
+        for pool in 0..self.pools.len() {
+            match self.pending(pool) {
+                Some(job) => note_awaited(&job),
+                None => self.with_retries(pool).for_each(|job| note_awaited(&job)),
+            }
         }
         Poll::Pending
     }
 
-    fn may_block(&self) -> Result<(), JobError> {
-        self.slots.iter().flatten().next().map_or(Ok(()), |future| future.job().record().control.may_block())
+    /// The member at `index`, which was not given back.
+    pub(crate) fn get(&self, index: u32) -> Option<&JobFuture<T>> {
+        self.slots[index as usize].as_ref()
     }
 
-    /// One whose job nobody has begun.
-    fn pending(&mut self) -> Option<&JobFuture<T>> {
-        let rest = self.slots.get(self.first_pending..)?;
-        let offset =
-            rest.iter().position(|slot| slot.as_ref().is_some_and(|future| future.state() == JobState::Pending));
-        self.first_pending += offset.unwrap_or(rest.len());
-        self.slots.get(self.first_pending)?.as_ref()
-    }
-
-    /// Runs one job that nobody has begun, if this thread is a worker of its pool.
-    fn help(&mut self) -> bool {
-        let Some(pending) = self.pending() else { return self.help_with_retry() };
-        let job = pending.job();
-        job.record().control.is_own_worker() && job.record().control.help(&job)
-    }
-
-    /// Runs a job that waits for its next attempt in the queue of this worker's pool.
-    fn help_with_retry(&self) -> bool {
-        self.with_retries().any(|job| {
-            let control = &job.record().control;
-            control.is_own_worker() && control.help(&job)
+    /// Gives back all that were not, in the order in which they were added, and waits for none of them any more.
+    pub(crate) fn release(self) -> impl Iterator<Item = JobFuture<T>> {
+        let completion = self.completion;
+        self.slots.into_iter().flatten().inspect(move |future| {
+            if !future.is_done() {
+                future.job().record().bells.forget_set(&completion);
+            }
         })
     }
 
-    /// Those whose job may wait for its next attempt.
-    fn with_retries(&self) -> impl Iterator<Item = JobRef> {
-        self.slots.iter().flatten().map(JobFuture::job).filter(|job| job.record().details().is_some())
+    /// The first job of a pool that nobody has begun.
+    fn pending(&mut self, pool: usize) -> Option<JobRef> {
+        let share = &mut self.pools[pool];
+        let rest = self.slots.get(share.first_pending..)?;
+        let is_pending = |future: &JobFuture<T>| share.has(future) && future.state() == JobState::Pending;
+        let offset = rest.iter().position(|slot| slot.as_ref().is_some_and(is_pending));
+        share.first_pending += offset.unwrap_or(rest.len());
+        self.slots.get(share.first_pending)?.as_ref().map(JobFuture::job)
+    }
+
+    /// Runs one job that nobody has begun, or that waits for its next attempt, if this thread is a worker of its pool.
+    fn help(&mut self) -> bool {
+        let own = self.pools.iter().position(|share| share.control.is_own_worker());
+        own.is_some_and(|own| self.help_with_pending(own) || self.help_with_retry(own))
+    }
+
+    fn help_with_pending(&mut self, pool: usize) -> bool {
+        while let Some(job) = self.pending(pool) {
+            if job.record().control.help(&job) {
+                return true;
+            }
+            // It is not to be run here; or another worker was faster, and there may be a next one.
+            if job.state() == JobState::Pending {
+                return false;
+            }
+        }
+        false
+    }
+
+    fn help_with_retry(&self, pool: usize) -> bool {
+        self.with_retries(pool).any(|job| job.record().control.help(&job))
+    }
+
+    /// Those of a pool whose job may wait for its next attempt.
+    fn with_retries(&self, pool: usize) -> impl Iterator<Item = JobRef> {
+        let share = &self.pools[pool];
+        let of_pool = self.slots.iter().flatten().filter(|future| share.has(future));
+        of_pool.map(JobFuture::job).filter(|job| job.record().details().is_some())
     }
 
     /// Cancels those that have not begun.

@@ -24,9 +24,11 @@ pub use crate::context::{Seat, SeatGuard, Surroundings, current_seat};
 pub use crate::guest::{Guests, Reception, Returned};
 pub use crate::initializer::Initializer;
 pub use crate::job_ref::{Claim, JobRef};
+pub use crate::panic::{catch_hook, quietly};
 pub use crate::parcel::{Arrived, Callbacks, Landed, Parcel, RunOptions, Slice};
 
 pub use crate::polled::Polled;
+pub use crate::put_off::callbacks_after;
 pub use crate::queue::{Next, Queue, Ticket};
 pub use crate::registry::{Table, table};
 pub use crate::room::{Room, RoomTicket};

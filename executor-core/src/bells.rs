@@ -9,6 +9,7 @@ use once_cell::race::OnceBox;
 use crate::completion::Completion;
 use crate::job_ref::JobRef;
 use crate::panic::quietly;
+use crate::put_off::put_off;
 use crate::record::Details;
 use crate::sync::{Mutex, MutexGuard, thread};
 
@@ -26,11 +27,15 @@ pub(crate) enum Waiter {
 
 impl Waiter {
     pub(crate) fn ring(self, job: &JobRef) {
-        match self {
-            Waiter::Thread(thread) => thread.unpark(),
-            Waiter::Task(waker) => quietly(|| waker.wake()),
-            Waiter::Member(set, index) => set.push(index),
-            Waiter::Callback(_, callback) => quietly(|| callback(job)),
+        let of_users = match self {
+            Waiter::Thread(thread) => return thread.unpark(),
+            Waiter::Member(set, index) => set.push(index).map(Waiter::Task),
+            other => Some(other),
+        };
+        match of_users.and_then(|waiter| put_off(job, waiter)) {
+            Some(Waiter::Task(waker)) => quietly(|| waker.wake()),
+            Some(Waiter::Callback(_, callback)) => quietly(|| callback(job)),
+            _ => {}
         }
     }
 }
@@ -119,7 +124,7 @@ impl Bells {
         for waiter in self.take(item) {
             match waiter {
                 Waiter::Thread(thread) => thread.unpark(),
-                Waiter::Member(set, index) => others.extend(set.push_quietly(index).map(Waiter::Task)),
+                Waiter::Member(set, index) => others.extend(set.push(index).map(Waiter::Task)),
                 other => others.push(other),
             }
         }

@@ -26,15 +26,8 @@ impl Completion {
         Completion(Mutex::new(Ready::default()))
     }
 
-    /// Tells that member `index` is done.
-    pub(crate) fn push(&self, index: u32) {
-        if let Some(waker) = self.push_quietly(index) {
-            quietly(|| waker.wake());
-        }
-    }
-
     /// Tells that member `index` is done; gives the waker of an async consumer, which is code of the user's.
-    pub(crate) fn push_quietly(&self, index: u32) -> Option<Waker> {
+    pub(crate) fn push(&self, index: u32) -> Option<Waker> {
         let consumer = {
             let mut ready = self.0.lock();
             ready.indices.push_back(index);

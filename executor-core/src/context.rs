@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::handle::JobHandle;
 use crate::job_ref::JobRef;
+use crate::panic::drop_quietly;
 use crate::state::{JobId, PoolId};
 use crate::sync::{per_thread, thread};
 
@@ -61,6 +62,13 @@ impl Seat {
     /// Makes the calling thread this worker until the guard is dropped; the seat it had comes back then.
     pub fn take(self: Arc<Self>) -> SeatGuard {
         SeatGuard { before: SEAT.with(|seat| seat.replace(Some(self))), not_send: PhantomData }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        // The state is the user's, and whoever leaves the seat last has other things to see to.
+        drop_quietly(self.state.take());
     }
 }
 

@@ -21,7 +21,8 @@
 //! 3. Counts in [`Stats`](crate::Stats) include a job before any thread sees its future done.
 //! 4. Callbacks run after that, on the thread that ended or cancelled the job, or, where jobs run in other
 //!    processes, on one thread of the pool's, in the order in which they were added. After
-//!    `cancel` has answered true, they have run.
+//!    `cancel` has answered true, they have run. Those on jobs that a shutdown cancels run when it has cancelled all of them, so
+//!    that a callback may wait for another of these jobs.
 //! 5. What an awaiting task or a waiting thread does after it was woken happens after the job's end.
 //!
 //! # Stopping

@@ -10,6 +10,7 @@ use crate::job::Job;
 use crate::map::{Map, MapOptions, MapUnordered};
 use crate::options::{JobOptions, Priority, Retries};
 use crate::payload::JobPayload;
+use crate::put_off::callbacks_after;
 use crate::single::Single;
 use crate::stats::Stats;
 use crate::submission::Submission;
@@ -283,7 +284,7 @@ fn end(backend: &(impl Backend + ?Sized), mode: Shutdown, deadline: Option<Insta
     if let Err(JobError::WouldBlock { advice }) = backend.control().may_block() {
         return Err(ShutdownError::WouldBlock { advice });
     }
-    backend.begin_shutdown(mode);
+    callbacks_after(|| backend.begin_shutdown(mode));
     match backend.wait_ended(deadline) {
         0 => Ok(()),
         jobs => Err(ShutdownError::TimedOut { jobs }),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::backend::Control;
 use crate::bells::Waiter;
 use crate::drive::note_awaited;
 use crate::error::{JobError, unboxed};
@@ -38,6 +39,10 @@ impl<T: 'static> JobFuture<T> {
 
     pub(crate) fn job(&self) -> JobRef {
         JobRef::of_any(Arc::clone(&self.cell) as Arc<dyn AnyCell>, 0)
+    }
+
+    pub(crate) fn control(&self) -> &Arc<dyn Control> {
+        &self.cell.record().control
     }
 
     /// The number of the job.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::drive::drive;
 use crate::error::JobError;
 use crate::job::{Job, Work};
-use crate::panic::catch;
+use crate::panic::{catch, drop_quietly};
 use crate::payload::{JobPayload, Payload};
 use crate::registry::JobEntry;
 
@@ -70,18 +70,18 @@ fn failure(name: &str, cause: &str) -> String {
 }
 
 pub(crate) fn run_once<J: Job>(job: J) -> Result<(), String> {
-    let output = catch(
-        || JobPayload::<J>::name().to_owned(),
-        || match job.start() {
+    let run = || {
+        let output = match job.start() {
             Work::Ready(output) => output,
             Work::Future(future) => drive(None, future),
-        },
-    );
-    match output {
-        Ok(output) if J::failed(&output) => {
-            Err(JobPayload::<J>::failure_text(&output).unwrap_or_else(|| "it returned an error".to_owned()))
-        }
-        Ok(_) => Ok(()),
+        };
+        let failure = J::failed(&output).then(|| JobPayload::<J>::failure_text(&output));
+        drop_quietly(output);
+        failure
+    };
+    match catch(|| JobPayload::<J>::name().to_owned(), run) {
+        Ok(None) => Ok(()),
+        Ok(Some(text)) => Err(text.unwrap_or_else(|| "it returned an error".to_owned())),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -122,6 +122,7 @@ mod panic;
 mod parcel;
 mod payload;
 mod polled;
+mod put_off;
 mod queue;
 mod record;
 mod register;

@@ -28,6 +28,11 @@ pub(crate) fn install_location_hook() {
     });
 }
 
+/// Where the latest panic of this thread began; a thread that is being torn down does not know.
+fn take_location() -> Option<String> {
+    LOCATION.try_with(Cell::take).ok().flatten()
+}
+
 /// Runs `f`; a panic becomes [`JobError::Panicked`] of the job that `name` names.
 #[inline]
 pub(crate) fn catch<R>(name: impl FnOnce() -> String, f: impl FnOnce() -> R) -> Result<R, JobError> {
@@ -37,22 +42,41 @@ pub(crate) fn catch<R>(name: impl FnOnce() -> String, f: impl FnOnce() -> R) -> 
 }
 
 fn panicked(job: String, payload: Box<dyn Any + Send>) -> JobError {
-    let message = payload
-        .downcast_ref::<&'static str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a value that is no text was thrown".to_owned());
-    JobError::Panicked { job, message, location: LOCATION.take(), payload: PanicPayload::new(Some(payload)) }
+    let (message, location) = (message(&*payload), take_location());
+    JobError::Panicked { job, message, location, payload: PanicPayload::new(Some(payload)) }
+}
+
+/// What a panic says.
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&'static str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a value that is no text was thrown").to_owned()
+}
+
+/// Runs a hook of the user's, which is no job.
+///
+/// # Errors
+///
+/// Its panic, in words that follow the name of the hook: `panicked at src/main.rs:3:5: no database`.
+pub fn catch_hook<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+    panic::catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+        let (message, location) = (message(&*payload), take_location());
+        drop_quietly(payload);
+        match location {
+            Some(location) => format!("panicked at {location}: {message}"),
+            None => format!("panicked: {message}"),
+        }
+    })
 }
 
 /// Runs a piece of user code whose failure concerns nobody: a callback, a waker, a drop. The panic was reported by the
 /// panic hook; a payload whose own drop panics is dropped quietly too.
-pub(crate) fn quietly(f: impl FnOnce()) {
+pub fn quietly(f: impl FnOnce()) {
     if let Err(payload) = panic::catch_unwind(AssertUnwindSafe(f)) {
-        LOCATION.take();
+        take_location();
         // What this drop throws in turn is leaked: a type could go on for ever.
         if let Err(thrown) = panic::catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            LOCATION.take();
+            take_location();
             std::mem::forget(thrown);
         }
     }

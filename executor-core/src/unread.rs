@@ -48,12 +48,16 @@ static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
 /// executor_core::on_unread_failure(|failure| eprintln!("{failure}"));
 /// ```
 pub fn on_unread_failure(hook: impl Fn(UnreadFailure) + Send + Sync + 'static) {
-    *HOOK.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(hook));
+    let hook: Hook = Arc::new(hook);
+    let before = HOOK.write().unwrap_or_else(PoisonError::into_inner).replace(hook);
+    // What a hook captured may have a failure of its own to report, so that it is dropped after the lock.
+    drop(before);
 }
 
 pub(crate) fn report(id: JobId, name: &str, error: Option<JobError>, text: Option<String>) {
     let hook = HOOK.read().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(hook) = hook {
-        quietly(|| hook(UnreadFailure { id, name: name.to_owned(), error, text }));
+        // It may have been replaced meanwhile, and then it is dropped here.
+        quietly(move || hook(UnreadFailure { id, name: name.to_owned(), error, text }));
     }
 }

@@ -1,12 +1,9 @@
 //! [`wait()`]: until some or all of a set are done.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::bells::Waiter;
-use crate::completion::Completion;
+use crate::as_completed::Members;
 use crate::future::JobFuture;
-use crate::state::JobState;
 use crate::waiting::Limit;
 
 /// When [`wait()`] ends.
@@ -47,50 +44,25 @@ pub fn wait<T: 'static>(
     wait_for: WaitFor,
     limit: Option<Duration>,
 ) -> Waited<T> {
-    let futures: Vec<_> = futures.into_iter().collect();
-    block(&futures, wait_for, limit.map_or(Limit::None, Limit::after));
-    let (done, not_done) = futures.into_iter().partition(JobFuture::is_done);
+    let mut members = Members::new();
+    futures.into_iter().for_each(|future| members.add(future));
+    let limit = limit.map_or(Limit::None, Limit::after);
+    loop {
+        match members.next_place(limit) {
+            Ok(Some(index)) if !is_met(wait_for, members.get(index)) => {}
+            Ok(_) => break,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let (done, not_done) = members.release().partition(JobFuture::is_done);
     Waited { done, not_done }
 }
 
-fn block<T: 'static>(futures: &[JobFuture<T>], wait_for: WaitFor, limit: Limit) {
-    let completion = Arc::new(Completion::new());
-    for (index, future) in futures.iter().enumerate() {
-        future.job().hang(Waiter::Member(Arc::clone(&completion), index as u32));
+/// True if it is enough that this one is done.
+fn is_met<T: 'static>(wait_for: WaitFor, done: Option<&JobFuture<T>>) -> bool {
+    match wait_for {
+        WaitFor::All => false,
+        WaitFor::First => true,
+        WaitFor::FirstError => done.is_some_and(|future| future.handle().is_failed()),
     }
-    let mut open = futures.len();
-    let mut met = false;
-    while open > 0 && !met {
-        match completion.pop() {
-            Some(index) => {
-                open -= 1;
-                met = match wait_for {
-                    WaitFor::All => false,
-                    WaitFor::First => true,
-                    WaitFor::FirstError => futures[index as usize].handle().is_failed(),
-                };
-            }
-            None if limit.has_passed() => break,
-            None => {
-                if let Err(error) = futures[0].job().record().control.may_block() {
-                    panic!("{error}");
-                }
-                if !(limit.may_help() && help(futures)) {
-                    completion.park(limit.deadline());
-                }
-            }
-        }
-    }
-    for future in futures.iter().filter(|future| !future.is_done()) {
-        future.job().record().bells.forget_set(&completion);
-    }
-}
-
-/// Runs one of the jobs that can be run here; false if there is none.
-fn help<T: 'static>(futures: &[JobFuture<T>]) -> bool {
-    futures.iter().filter(|future| matches!(future.state(), JobState::Pending | JobState::Running)).any(|future| {
-        let job = future.job();
-        let control = &job.record().control;
-        control.is_own_worker() && control.help(&job)
-    })
 }

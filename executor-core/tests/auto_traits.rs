@@ -76,6 +76,7 @@ assert_impl!(AsCompleted<Sent> => (FusedIterator<Item = JobFuture<Sent>> + Exact
 assert_impl!(AsCompletedStream<Sent> => (Stream<Item = JobFuture<Sent>>));
 
 // A job has one future: no two can take its value, and no set can hold it twice.
+// Law 65, 78: no future is twice in a set, because there is one of it.
 assert_not_impl!(JobFuture<u64>, AsCompleted<u64>, Waited<u64> => Clone);
 assert_impl!(JobHandle, JobContext => (Clone));
 

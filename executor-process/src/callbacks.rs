@@ -1,13 +1,12 @@
 //! The thread on which wakers and callbacks of the user's run.
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::task::Waker;
 use std::thread::{self, JoinHandle};
 
-use executor_core::backend::{Callbacks, PoolId};
+use executor_core::backend::{Callbacks, PoolId, quietly};
 
 thread_local! {
     /// The pool whose callbacks run on this thread.
@@ -102,7 +101,7 @@ impl Call {
         match self {
             Call::Job(callbacks) => callbacks.call(),
             // Its panic was reported by the panic hook, and concerns nobody here.
-            Call::Waker(waker) => drop(catch_unwind(AssertUnwindSafe(|| waker.wake()))),
+            Call::Waker(waker) => quietly(|| waker.wake()),
         }
     }
 }

@@ -70,6 +70,7 @@ laws_alone!(
         output_is_dropped_by_its_owner,
         own_job_is_admitted_above_the_bound,
         resume_throws_the_same_payload,
+        nested_jobs_have_their_own_run_limits,
         retried_job_is_waited_for_inside,
         sets_are_waited_for_inside_a_job,
         shutdown_by_an_own_job_is_refused,

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
 
-use executor_core::backend::{Initializer, PoolId};
+use executor_core::backend::{Initializer, PoolId, quietly};
 use executor_core::{BuildError, Job, Shutdown};
 use rayon::ThreadPoolBuilder;
 
@@ -124,7 +124,8 @@ impl ThreadExecutorBuilder {
     ///
     /// # Errors
     ///
-    /// * [`BuildError::Invalid`] for 0 workers, more workers than rayon can have, or a queue of 0 jobs.
+    /// * [`BuildError::Invalid`] for 0 workers, more workers than rayon can have, a queue of 0 jobs, or a name with a NUL
+    ///   character in it.
     /// * [`BuildError::DuplicateJobName`] if two jobs of this program have the same explicit name.
     /// * [`BuildError::Start`] if the system refuses a thread; those that were started have ended then.
     pub fn build(self) -> Result<ThreadExecutor, BuildError> {
@@ -138,6 +139,9 @@ impl ThreadExecutorBuilder {
             return Err(invalid(
                 "a queue of 0 jobs never has room; set 1 or more, or leave the queue unbounded".into(),
             ));
+        }
+        if self.name.as_ref().is_some_and(|name| name.contains('\0')) {
+            return Err(invalid("no thread can have a name with a NUL character in it; leave it out".into()));
         }
         let hooks = Hooks {
             #[cfg(feature = "tokio")]
@@ -155,6 +159,9 @@ impl ThreadExecutorBuilder {
             ThreadPoolBuilder::new().num_threads(workers).thread_name(move |index| format!("{name}-{index}"));
         let live = Arc::clone(&pool);
         builder = builder.start_handler(move |_| drain::live(&live));
+        // Without this, rayon aborts the program when a closure panics that a job left to it. The panic hook has heard of
+        // the panic.
+        builder = builder.panic_handler(|panic| quietly(|| drop(panic)));
         if let Some(bytes) = self.stack_bytes {
             builder = builder.stack_size(bytes);
         }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use executor_core::backend::{Backend, Capabilities, Control, PoolId, Refused, Room, RoomTicket, Task, closure_task};
+use executor_core::backend::{
+    Backend, Capabilities, Control, PoolId, Refused, Room, RoomTicket, Task, callbacks_after, closure_task,
+};
 use executor_core::{BuildError, JobFuture, Shutdown, Stats};
 
 use crate::builder::ThreadExecutorBuilder;
@@ -76,6 +78,34 @@ impl ThreadExecutor {
     /// # Blocking
     ///
     /// With a bounded queue that is full, until there is room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::{Arc, Mutex};
+    /// use executor_thread::ThreadExecutor;
+    ///
+    /// let pool = ThreadExecutor::new(2)?;
+    /// let found = Arc::new(Mutex::new(vec![2]));
+    /// let theirs = Arc::clone(&found);
+    /// pool.spawn(move || theirs.lock().map(|mut found| found.push(3)).is_ok()).result()?;
+    /// assert_eq!(found.lock().map(|found| found.len()).ok(), Some(2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// What cannot cross threads does not compile; nor does a borrow, for which there is [`scope`](ThreadExecutor::scope):
+    ///
+    /// ```compile_fail,E0277
+    /// # let pool = executor_thread::ThreadExecutor::new(2).unwrap();
+    /// let found = std::rc::Rc::new(2);
+    /// drop(pool.spawn(move || *found));
+    /// ```
+    ///
+    /// ```compile_fail,E0373
+    /// # let pool = executor_thread::ThreadExecutor::new(2).unwrap();
+    /// let found = 2;
+    /// drop(pool.spawn(|| found + 1));
+    /// ```
     pub fn spawn<F, T>(&self, closure: F) -> JobFuture<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -134,7 +164,7 @@ impl Backend for ThreadExecutor {
     }
 
     fn begin_shutdown(&self, mode: Shutdown) {
-        self.owner.pool.begin_shutdown(mode);
+        callbacks_after(|| self.owner.pool.begin_shutdown(mode));
     }
 
     fn wait_ended(&self, deadline: Option<Instant>) -> usize {
@@ -156,7 +186,7 @@ impl Drop for Owner {
     fn drop(&mut self) {
         let mode = if std::thread::panicking() { Shutdown::CancelPending } else { Shutdown::Drain };
         if !self.pool.is_shut_down() {
-            self.pool.begin_shutdown(mode);
+            callbacks_after(|| self.pool.begin_shutdown(mode));
         }
         if !self.waited.load(Ordering::Relaxed) && self.pool.own_worker().is_none() {
             self.pool.wait_ended(None);

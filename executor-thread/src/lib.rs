@@ -23,7 +23,8 @@
 //!   waits there for its own parallel work, no other job begins on top of it or of a piece of it, so that a lock may be
 //!   held across parallel work.
 //! * [`spawn`](ThreadExecutor::spawn) runs a closure that captures anything; [`scope`](ThreadExecutor::scope) and
-//!   [`install`](ThreadExecutor::install) are rayon's own.
+//!   [`install`](ThreadExecutor::install) are rayon's own. A panic of a closure that a job leaves to `rayon::spawn` is
+//!   reported by the panic hook and ends nothing.
 //! * An async job is driven on its worker; while it waits, it holds its worker. With the feature `tokio` it is polled inside of a
 //!   tokio runtime, so that what needs one works there; without it there is none.
 //! * A thread cannot be killed: `kill` on a running job is false, and a run limit asks the job to stop.

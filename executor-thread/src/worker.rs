@@ -2,11 +2,10 @@
 
 use std::fmt;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
-use executor_core::backend::{Initializer, Seat, Surroundings};
+use executor_core::backend::{Initializer, Seat, Surroundings, catch_hook, quietly};
 use rayon::ThreadBuilder;
 
 use crate::pool::Pool;
@@ -65,16 +64,14 @@ fn live(pool: &Arc<Pool>, hooks: &Hooks, builder: ThreadBuilder) {
     }
     builder.run();
     if let Some(on_exit) = &hooks.on_exit {
-        // Its panic was reported by the panic hook; there is nobody else whom it could concern.
-        let _ = catch_unwind(AssertUnwindSafe(|| on_exit(worker)));
+        quietly(|| on_exit(worker));
     }
 }
 
 /// Runs what comes before a worker's first job.
 fn begin(hooks: &Hooks, worker: usize) -> Result<(), String> {
     if let Some(on_start) = &hooks.on_start {
-        catch_unwind(AssertUnwindSafe(|| on_start(worker)))
-            .map_err(|_| format!("the start hook of worker {worker} panicked"))?;
+        catch_hook(|| on_start(worker)).map_err(|panic| format!("the start hook of worker {worker} {panic}"))?;
     }
     hooks.initializer.as_ref().map_or(Ok(()), Initializer::run)
 }

@@ -6,13 +6,14 @@ mod common;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 
 use common::{pool, watched};
 use executor_core::{Executor, JobError, Shutdown, current, job};
-use executor_testkit::{Gate, Log, ON_PURPOSE, Pass, Pen, eventually};
+use executor_testkit::{BombPayload, Gate, Log, ON_PURPOSE, Pass, Pen, eventually};
 use executor_thread::{ThreadExecutor, ThreadExecutorBuilder};
 
 /// What hooks were told.
@@ -34,6 +35,7 @@ fn echo(n: u64) -> u64 {
     n
 }
 
+/// Law 299, 308.
 #[test]
 fn each_hook_runs_once_for_each_worker() {
     let _watched = watched();
@@ -99,19 +101,31 @@ fn hooks_run_on_the_thread_of_their_worker_before_and_after_its_jobs() {
     assert_eq!(sorted(&left), [10, 11, 12]);
 }
 
+/// Law 109, G3.
 #[test]
 fn a_panic_in_an_exit_hook_concerns_nobody() {
     let _watched = watched();
-    let exited = Told::default();
-    let notes = note(&exited);
-    let builder = ThreadExecutor::builder().workers(2).on_worker_exit(move |worker| {
-        notes(worker);
-        panic!("the exit hook fails {ON_PURPOSE}");
-    });
-    let pool = builder.build().unwrap();
-    assert_eq!(pool.submit(echo::job(1)).result().unwrap(), 1);
-    pool.shutdown(Shutdown::Drain).unwrap();
-    assert_eq!(sorted(&exited), [0, 1]);
+    for throw in [panics, throws_bomb] {
+        let exited = Told::default();
+        let notes = note(&exited);
+        let builder = ThreadExecutor::builder().workers(2).on_worker_exit(move |worker| {
+            notes(worker);
+            throw();
+        });
+        let pool = builder.build().unwrap();
+        assert_eq!(pool.submit(echo::job(1)).result().unwrap(), 1);
+        pool.shutdown(Shutdown::Drain).unwrap();
+        assert_eq!(sorted(&exited), [0, 1]);
+    }
+}
+
+fn panics() {
+    panic!("a hook fails {ON_PURPOSE}");
+}
+
+/// Throws what panics when it is dropped.
+fn throws_bomb() {
+    resume_unwind(Box::new(BombPayload));
 }
 
 /// Checks that a pool of two workers is broken, by all of its doors, and gives the cause.
@@ -138,14 +152,17 @@ fn assert_broken(builder: ThreadExecutorBuilder) -> String {
     cause
 }
 
+/// Law 104, 109, G3.
 #[test]
-fn a_panic_in_a_start_hook_breaks_the_pool() {
+fn a_panic_in_a_start_hook_breaks_the_pool_and_says_why() {
     let _watched = watched();
-    let exited = Told::default();
-    let fails = |_| panic!("the start hook fails {ON_PURPOSE}");
-    let cause = assert_broken(ThreadExecutor::builder().on_worker_start(fails).on_worker_exit(note(&exited)));
-    assert!(cause.contains("start hook"), "{cause}");
-    assert_eq!(sorted(&exited), [0, 1]);
+    for (throw, message) in [(panics as fn(), "a hook fails"), (throws_bomb, "no text")] {
+        let exited = Told::default();
+        let builder = ThreadExecutor::builder().on_worker_start(move |_| throw()).on_worker_exit(note(&exited));
+        let cause = assert_broken(builder);
+        assert!(cause.contains("start hook") && cause.contains(message), "{cause}");
+        assert_eq!(sorted(&exited), [0, 1]);
+    }
 }
 
 /// Leaves its mark as the state of the worker.
@@ -179,6 +196,7 @@ fn mark() -> Option<u64> {
     current().worker_state::<Mark>().map(|mark| mark.0)
 }
 
+/// Law 103, 107.
 #[test]
 fn the_initializer_runs_once_in_each_worker_before_its_first_job() {
     let _watched = watched();
@@ -222,6 +240,30 @@ fn the_start_hook_comes_before_the_initializer() {
     assert_eq!(log.entries(), [100, 0]);
 }
 
+/// Gives what panics when it is dropped.
+#[job]
+fn leave_bomb() -> Bomb {
+    Bomb
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("the output of an initializer is dropped {ON_PURPOSE}");
+    }
+}
+
+#[test]
+fn an_initializer_may_return_what_panics_when_it_is_dropped() {
+    let _watched = watched();
+    let pool = ThreadExecutor::builder().workers(2).initializer(leave_bomb::job()).build().unwrap();
+    assert_eq!(pool.submit(echo::job(1)).result().unwrap(), 1);
+    pool.shutdown(Shutdown::Drain).unwrap();
+}
+
+/// Law 104.
 #[test]
 fn a_failing_initializer_breaks_the_pool_and_says_why() {
     let _watched = watched();

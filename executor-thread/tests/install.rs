@@ -5,6 +5,7 @@
 mod common;
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +13,7 @@ use std::thread;
 
 use common::{all_asleep, dawdle, named_pool, pool, watched};
 use executor_core::{Executor, Shutdown, job};
-use executor_testkit::{Gate, OddPayload, eventually, hang_guard};
+use executor_testkit::{BombPayload, Gate, ON_PURPOSE, OddPayload, eventually, hang_guard};
 use executor_thread::ThreadExecutor;
 use rayon::prelude::*;
 
@@ -57,6 +58,7 @@ fn scope_waits_for_tasks_that_borrow() {
     assert_eq!(parts.to_vec(), (1..=64).map(|index| 7 * index + 1).collect::<Vec<_>>());
 }
 
+/// Law 300.
 #[test]
 fn a_panic_comes_out_with_its_payload() {
     let _watched = watched();
@@ -70,6 +72,54 @@ fn a_panic_comes_out_with_its_payload() {
     }
     assert_eq!(pool.submit(echo::job(4)).result().unwrap(), 4);
     assert_eq!(pool.install(|| 5), 5);
+}
+
+/// Law 302: rayon would end the program for each of these, if nobody told it otherwise.
+#[test]
+fn a_panic_of_what_is_left_to_rayon_ends_nothing() {
+    let _watched = watched();
+    let pool = pool(2);
+    for round in 0..20 {
+        let left = Arc::new(AtomicUsize::new(0));
+        let throw = {
+            let left = Arc::clone(&left);
+            move || {
+                left.fetch_add(1, Ordering::Relaxed);
+                if round % 2 == 0 {
+                    panic!("a closure fails {ON_PURPOSE}")
+                } else {
+                    resume_unwind(Box::new(BombPayload))
+                }
+            }
+        };
+        let nested = throw.clone();
+        pool.install(|| rayon::spawn(throw));
+        pool.spawn(move || rayon::spawn(|| rayon::spawn(nested))).result().unwrap();
+        eventually("both have run", || left.load(Ordering::Relaxed) == 2);
+        assert_eq!(pool.submit(echo::job(4)).result().unwrap(), 4);
+        assert_eq!(pool.install(|| 5), 5);
+    }
+    pool.shutdown(Shutdown::Drain).unwrap();
+}
+
+/// Law 303: rayon's own call reaches each worker once, and a panic on any of them comes out.
+#[test]
+fn a_broadcast_reaches_each_worker() {
+    let _watched = watched();
+    let pool = pool(3);
+    for round in 0..10 {
+        let names: BTreeSet<_> = pool.install(|| rayon::broadcast(|_| thread_name())).into_iter().collect();
+        assert_eq!(names.len(), 3, "{names:?}");
+        let many = round % 2 == 0;
+        let throw = |index| {
+            if many || index == 1 {
+                resume_unwind(Box::new(OddPayload(index as u64)))
+            }
+        };
+        let call = || pool.install(|| rayon::broadcast(|context| throw(context.index())));
+        assert!(catch_unwind(AssertUnwindSafe(call)).unwrap_err().is::<OddPayload>());
+        assert_eq!(pool.submit(echo::job(4)).result().unwrap(), 4);
+    }
 }
 
 /// Calls that need every worker of the pool.
@@ -237,6 +287,7 @@ fn no_job_runs_on_top_of_one_that_calls_another_pool() {
     assert_eq!(on_top.load(Ordering::Relaxed), 0);
 }
 
+/// Law 304.
 #[test]
 fn two_pools_of_one_worker_call_each_other() {
     let _watched = watched();

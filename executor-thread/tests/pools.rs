@@ -8,8 +8,8 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 
 use common::{count_threads, named_pool, pool, watched};
-use executor_core::{Executor, JobFuture, Shutdown, job};
-use executor_testkit::eventually;
+use executor_core::{Executor, JobFuture, Shutdown, WaitFor, as_completed, job, wait};
+use executor_testkit::{Gate, eventually};
 
 #[job]
 fn echo(n: u64) -> u64 {
@@ -85,6 +85,38 @@ fn a_job_of_one_pool_waits_for_jobs_of_another() {
         .collect();
     for (n, job) in (0..200).zip(jobs) {
         assert_eq!(job.result().unwrap(), (0..n).sum());
+    }
+}
+
+/// A worker that waits for jobs of two pools runs those of its own, also if the first of the set is of the other pool and
+/// does not begin before.
+#[test]
+fn a_job_waits_for_a_set_of_jobs_of_two_pools() {
+    let _watched = watched();
+    let (near, far) = (pool(1), pool(1));
+    // Each gives what is done first and what comes after the gate is open.
+    type Both = fn([JobFuture<u64>; 2], &Gate) -> (u64, u64);
+    let by_as_completed: Both = |set, gate| {
+        let mut set = as_completed(set).map(|done| done.result().unwrap());
+        let first = set.next().unwrap();
+        gate.open();
+        (first, set.next().unwrap())
+    };
+    let by_wait: Both = |set, gate| {
+        let waited = wait(set, WaitFor::First, None);
+        gate.open();
+        let [first, second] = [waited.done, waited.not_done].map(|part| part.into_iter().next().unwrap());
+        (first.result().unwrap(), second.result().unwrap())
+    };
+    for both in [by_as_completed, by_wait] {
+        let gate = Gate::new();
+        let pass = gate.pass();
+        let blocks = far.spawn(move || pass.go());
+        gate.wait_for(1);
+        let (own, theirs) = (near.clone(), far.submit(echo::job(1)));
+        let job = near.spawn(move || both([theirs, own.submit(echo::job(2))], &gate));
+        assert_eq!(job.result().unwrap(), (2, 1));
+        blocks.result().unwrap();
     }
 }
 

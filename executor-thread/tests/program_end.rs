@@ -69,6 +69,7 @@ fn a_program() {
         "begun cancel" => || begun_shutdown(Shutdown::CancelPending),
         "begun kill" => || begun_shutdown(Shutdown::Kill),
         "expired shutdown" => expired_shutdown,
+        "panics" => panics_that_concern_nobody,
         "awaited after its pool" => awaited_after_its_pool,
         "panic" => panic_in_main,
         "exit" => exit_in_main,
@@ -107,6 +108,7 @@ fn local_pool() {
     say_all(&pool);
 }
 
+/// Law 121.
 #[test]
 fn the_end_of_main_waits_for_what_was_submitted() {
     let _watched = watched();
@@ -130,6 +132,23 @@ fn a_library_prints_nothing_by_itself() {
     assert_eq!((ended.code, ended.out.as_str(), ended.err.as_str()), (Some(0), "", ""));
 }
 
+fn panics_that_concern_nobody() {
+    let pool = ThreadExecutor::builder().workers(1).on_worker_exit(|_| panic!("the hook fails")).build().unwrap();
+    pool.spawn(|| ()).on_done(|_| panic!("the callback fails"));
+    drop(pool.spawn(|| rayon::spawn(|| panic!("the closure fails"))));
+}
+
+/// Law 30, 109, 302.
+#[test]
+fn a_panic_that_concerns_nobody_reaches_the_panic_hook() {
+    let _watched = watched();
+    let ended = run("panics");
+    assert_eq!((ended.code, ended.out.as_str()), (Some(0), ""));
+    for text in ["the hook fails", "the callback fails", "the closure fails"] {
+        assert_eq!(ended.err.matches(text).count(), 1, "{text}: {}", ended.err);
+    }
+}
+
 fn static_pool() {
     static POOL: OnceLock<ThreadExecutor> = OnceLock::new();
     let pool = POOL.get_or_init(|| ThreadExecutor::new(2).unwrap());
@@ -139,6 +158,7 @@ fn static_pool() {
     drop((0..100).map(|_| pool.submit(never_ends::job())).collect::<Vec<_>>());
 }
 
+/// Law 121, 236.
 #[test]
 fn a_pool_in_a_static_does_not_hold_up_the_end() {
     let _watched = watched();
@@ -153,6 +173,7 @@ fn leaked_pool() {
     std::mem::forget(pool);
 }
 
+/// Law 121.
 #[test]
 fn a_leaked_pool_does_not_hold_up_the_end() {
     let _watched = watched();
@@ -203,6 +224,7 @@ fn begun_shutdown(mode: Shutdown) {
     pool.begin_shutdown(mode);
 }
 
+/// Law 123.
 #[test]
 fn the_end_of_main_waits_for_a_shutdown_that_was_begun() {
     let _watched = watched();

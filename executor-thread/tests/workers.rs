@@ -16,6 +16,8 @@ use common::{count_threads, named_pool, pool, watched};
 use executor_core::{BuildError, Executor, Shutdown, job};
 use executor_testkit::{Gate, Pass, eventually};
 use executor_thread::ThreadExecutor;
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::unistd::Pid;
 
 /// The thread of a pool that runs no jobs, and only wakes its workers.
 const CALLER: usize = 1;
@@ -41,6 +43,7 @@ fn pass(gate: Pass) -> Option<usize> {
     executor_core::current().worker()
 }
 
+/// Law 125.
 #[test]
 fn threads_are_named_by_pool_and_number() {
     let _watched = watched();
@@ -49,6 +52,7 @@ fn threads_are_named_by_pool_and_number() {
     assert_eq!(thread_names(&pool, 3), expected);
 }
 
+/// Law 125.
 #[test]
 fn pools_without_a_name_have_names_of_their_own() {
     let _watched = watched();
@@ -70,6 +74,7 @@ fn a_worker_knows_its_number() {
     assert_eq!(numbers, BTreeSet::from([0, 1, 2]));
 }
 
+/// Law 46.
 #[test]
 fn a_saturated_pool_has_no_more_workers_than_asked_for() {
     let _watched = watched();
@@ -85,6 +90,7 @@ fn a_saturated_pool_has_no_more_workers_than_asked_for() {
     assert_eq!(count_threads("wk-full-"), 3 + CALLER);
 }
 
+/// Law 47.
 #[test]
 fn jobs_one_after_another_need_no_further_thread() {
     let _watched = watched();
@@ -95,6 +101,7 @@ fn jobs_one_after_another_need_no_further_thread() {
     assert_eq!(count_threads("wk-reuse-"), 2 + CALLER);
 }
 
+/// Law 120.
 #[test]
 fn no_thread_is_left_after_shutdown_and_drop() {
     let _watched = watched();
@@ -123,6 +130,7 @@ fn use_stack(bytes: usize) -> usize {
     more + taken.len()
 }
 
+/// Law 306.
 #[test]
 fn the_stack_is_as_large_as_was_asked_for() {
     let _watched = watched();
@@ -132,8 +140,9 @@ fn the_stack_is_as_large_as_was_asked_for() {
     assert_eq!(pool.install(|| use_stack(8 << 20)), 8 << 20);
 }
 
+/// Law 40, 229, 296, 307.
 #[test]
-fn impossible_numbers_are_refused_with_advice() {
+fn impossible_settings_are_refused_with_advice() {
     let _watched = watched();
     let builder = || ThreadExecutor::builder().name("wk-bad");
     let most = rayon::max_num_threads();
@@ -142,6 +151,7 @@ fn impossible_numbers_are_refused_with_advice() {
         (builder().workers(most + 1), "set 1 to"),
         (builder().workers(usize::MAX), "set 1 to"),
         (builder().workers(1).queue_capacity(0), "set 1 or more"),
+        (builder().workers(1).name("wk-bad\0"), "leave it out"),
     ] {
         match builder.build() {
             Err(BuildError::Invalid { what }) => assert!(what.contains(advice), "{what}"),
@@ -152,13 +162,26 @@ fn impossible_numbers_are_refused_with_advice() {
     assert_eq!(count_threads("wk-bad"), 0);
 }
 
+/// Law 45, 64: the affinity is heeded.
 #[test]
 fn the_default_is_a_worker_for_each_processor_in_reach() {
     let _watched = watched();
-    let pool = ThreadExecutor::builder().build().unwrap();
-    assert_eq!(pool.stats().workers, thread::available_parallelism().unwrap().get());
+    let workers = || ThreadExecutor::builder().build().unwrap().stats().workers;
+    assert_eq!(workers(), thread::available_parallelism().unwrap().get());
+    // A thread that is kept to one processor has no other in reach, nor have the threads that it starts.
+    let kept = thread::spawn(move || {
+        let me = Pid::from_raw(0);
+        let reach = sched_getaffinity(me).unwrap();
+        let first = (0..CpuSet::count()).find(|&processor| reach.is_set(processor).unwrap()).unwrap();
+        let mut one = CpuSet::new();
+        one.set(first).unwrap();
+        sched_setaffinity(me, &one).unwrap();
+        workers()
+    });
+    assert_eq!(kept.join().unwrap(), 1);
 }
 
+/// Law 110.
 #[test]
 fn a_stack_beyond_all_memory_is_an_error() {
     let _watched = watched();
@@ -203,6 +226,7 @@ fn a_worker_that_cannot_be_started() {
     assert_eq!(ThreadExecutor::new(1).unwrap().spawn(|| 5).result().unwrap(), 5);
 }
 
+/// Law 110.
 #[test]
 fn workers_that_were_started_end_if_another_cannot_be() {
     let _watched = watched();

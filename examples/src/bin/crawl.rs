@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             match done.result()? {
                 Ok(links) => {
                     fetched += 1;
-                    println!("{:9} {} links", job.name(), links.len());
+                    println!("{:9} links: {}", job.name(), links.len());
                     next.extend(links.into_iter().filter(|link| seen.insert(link.clone())));
                 }
                 Err(error) => {

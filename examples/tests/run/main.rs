@@ -305,7 +305,7 @@ fn commands_tells_each_failure_apart() {
 fn crawl_fetches_what_can_be_fetched() {
     let ran = run(env!("CARGO_BIN_EXE_crawl"), &[]);
     ran.succeeded();
-    assert_eq!(ran.lines()[0], "/         4 links");
+    assert_eq!(ran.lines()[0], "/         links: 4");
     ran.says("/broken   http status: 500");
     assert!(ran.rest_of("/slow ").contains("timeout"), "{ran:?}");
     assert_eq!(ran.lines().last(), Some(&"6 pages fetched, 2 failed"));

@@ -152,5 +152,5 @@ impl Pool {
 
 /// Runs a waker of the user's; its panic concerns nobody here and was reported by the panic hook.
 pub(crate) fn quietly(f: impl FnOnce()) {
-    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
+    executor_core::backend::quietly(f);
 }

@@ -48,6 +48,7 @@ laws!(
         one_worker_is_enough_for_maps,
         one_worker_is_enough_for_sets,
         one_worker_is_enough_for_streams,
+        nested_jobs_have_their_own_run_limits,
         retried_job_is_waited_for_inside,
         sets_are_waited_for_inside_a_job,
         streams_work_inside_a_job,

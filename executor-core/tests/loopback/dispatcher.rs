@@ -2,14 +2,13 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::task::Waker;
 use std::thread::{self, Builder, ThreadId};
 use std::time::Instant;
 
 use executor_core::JobError;
-use executor_core::backend::{Arrived, Callbacks, JobRef, Landed, Retry, Slice};
+use executor_core::backend::{Arrived, Callbacks, JobRef, Landed, Retry, Slice, quietly};
 
 use crate::board::{Item, Spot};
 use crate::pool::{Landing, Pool, Was};
@@ -157,7 +156,7 @@ impl Pool {
 pub(crate) fn wake(wakers: Vec<Waker>) {
     for waker in wakers {
         // A waker that panics harms nobody else.
-        drop(catch_unwind(AssertUnwindSafe(|| waker.wake())));
+        quietly(|| waker.wake());
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Instant;
 
-use executor_core::backend::PoolId;
+use executor_core::backend::{PoolId, quietly};
 
 use super::{Listener, OutputLine, Printed};
 use crate::bell::{Bell, Ring};
@@ -59,10 +58,10 @@ impl OutputThread {
             callbacks::enter(pool);
             while let Some(line) = theirs.next() {
                 // Its panic was reported by the panic hook, and the next line is another.
-                let _ = catch_unwind(AssertUnwindSafe(|| listener.hear(line)));
+                quietly(|| listener.hear(line));
             }
             // What the callback has captured goes here, because it is the user's.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(listener)));
+            quietly(|| drop(listener));
             theirs.lock().done = true;
             theirs.changed.notify_all();
         };

@@ -25,8 +25,8 @@ pub use failing::{
 pub use held::{note_pass, pass, pass_async, pass_then_blow_up, pass_then_fail, pass_then_note};
 pub use nested::{
     Host, Hosted, await_sibling, await_siblings, cancel_inside, dig, drop_the_pool, fan_out, fib, fib_async,
-    lock_and_wait, map_inside, numbers_around, retry_inside, retry_inside_async, shut_down_inside, streams_inside,
-    submit_inside, submit_wait_inside, wait_briefly_inside, wait_for_first_inside, wait_inside,
+    limit_inside, lock_and_wait, map_inside, numbers_around, retry_inside, retry_inside_async, shut_down_inside,
+    streams_inside, submit_inside, submit_wait_inside, wait_briefly_inside, wait_for_first_inside, wait_inside,
 };
 pub use plain::{add, bytes_back, double_async, echo, echo_async, join_words, note};
 pub use stopping::{note_should_stop, outlast, overrun, spin_until_stop, stopped_async, time_left};

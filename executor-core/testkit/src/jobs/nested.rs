@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::failing::fail_before;
 use super::plain::{echo, note};
+use super::stopping::outlast;
 use super::worker::who_am_i;
 use crate::gate::Pass;
 use crate::log::Pen;
@@ -101,6 +102,18 @@ pub async fn fib_async(host: Host, n: u64) -> Result<u64, String> {
     }
     let [first, second] = [n - 1, n - 2].map(|n| host.pool().submit(fib_async::job(host, n)));
     Ok(first.await.map_err(text)?? + second.await.map_err(text)??)
+}
+
+/// Submits a job with this run limit, in ms, to its own pool, which is busy for at least so many ms; waits for it, and tells
+/// whether it came to its end and whether this job is asked to stop.
+#[job]
+pub fn limit_inside(host: Host, pen: Pen, limit_ms: Option<u64>, at_least_ms: u64) -> (bool, bool) {
+    let mut options = JobOptions::new();
+    if let Some(limit_ms) = limit_ms {
+        options = options.run_limit(Duration::from_millis(limit_ms));
+    }
+    let ended = host.pool().submit_with(outlast::job(pen, at_least_ms), options).result();
+    (ended.is_ok(), current().should_stop())
 }
 
 /// Submits a job to its own pool and gives what that returns.

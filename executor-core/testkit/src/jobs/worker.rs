@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gate::Pass;
 use crate::log::Pen;
-use crate::panics::ON_PURPOSE;
+use crate::panics::{BombPayload, ON_PURPOSE};
 
 /// What a job knows of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,8 @@ pub enum Plan {
     Mark(u64),
     /// Leave it in an async way.
     MarkAsync(u64),
+    /// Leave a state of the worker that panics when it is dropped.
+    LeaveBomb,
     /// Return `Err` with this text.
     Fail(String),
     /// Panic with this text in the message.
@@ -111,6 +113,10 @@ impl Job for SetUp {
                 current().set_worker_state(Mark(mark));
                 Ok(())
             }),
+            Plan::LeaveBomb => {
+                current().set_worker_state(BombPayload);
+                Work::Ready(Ok(()))
+            }
             Plan::Fail(text) => Work::Ready(Err(text)),
             Plan::BlowUp(text) => panic!("{text}, {ON_PURPOSE}"),
         }

@@ -1,8 +1,10 @@
 //! Section 23, G8: a bounded queue.
 
 use std::future::Future;
+use std::panic::panic_any;
 use std::pin::pin;
-use std::task::Context;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 
 use executor_core::{Backend, Executor, JobError, Rejection, Shutdown};
 use futures::executor::block_on;
@@ -10,6 +12,7 @@ use futures::executor::block_on;
 use crate::jobs::{self, DropCount, Hosted};
 use crate::lab::{Bench, Busy, Lab};
 use crate::log::Log;
+use crate::panics::BombPayload;
 use crate::subject::{Config, Subject};
 use crate::tools::{assert_usable, while_blocked};
 use crate::verdict::{Claim, NotClaimed, Verdict};
@@ -97,7 +100,7 @@ pub fn submit_wait_awaits_room<S: Subject>(lab: &Lab<S>) -> Verdict {
     let (pool, busy) = bounded(lab)?;
     let queued: Vec<_> = (0..2).map(|value| pool.submit(jobs::echo::job(value))).collect();
     let mut late = pin!(pool.submit_wait(jobs::echo::job(2)));
-    let mut cx = Context::from_waker(std::task::Waker::noop());
+    let mut cx = Context::from_waker(Waker::noop());
     assert!(late.as_mut().poll(&mut cx).is_pending());
     assert!(late.as_mut().poll(&mut cx).is_pending());
     assert_eq!(pool.stats().submitted(), 3);
@@ -114,7 +117,7 @@ pub fn dropped_submit_wait_takes_no_room<S: Subject>(lab: &Lab<S>) -> Verdict {
     let queued: Vec<_> = (0..2).map(|value| pool.submit(jobs::echo::job(value))).collect();
     {
         let mut late = pin!(pool.submit_wait(jobs::note::job(log.pen(), 9)));
-        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut cx = Context::from_waker(Waker::noop());
         assert!(late.as_mut().poll(&mut cx).is_pending());
     }
     assert!(queued[0].cancel());
@@ -134,7 +137,7 @@ pub fn dropped_submit_wait_drops_its_job<S: Subject>(lab: &Lab<S>) -> Verdict {
     let _queued: Vec<_> = (0..2).map(|value| pool.submit(jobs::echo::job(value))).collect();
     {
         let mut late = pin!(pool.submit_wait(jobs::hold_witness::job(drops.witness())));
-        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut cx = Context::from_waker(Waker::noop());
         assert!(late.as_mut().poll(&mut cx).is_pending());
         assert_eq!(drops.get(), 0);
     }
@@ -153,6 +156,34 @@ pub fn shutdown_wakes_a_submit_wait<S: Subject>(lab: &Lab<S>) -> Verdict {
     );
     assert!(matches!(late.result(), Err(JobError::Rejected(Rejection::ShutDown))));
     busy.release();
+    Ok(())
+}
+
+/// Law G8, G3: a waker of a `submit_wait` that panics, with a payload that panics in turn, harms no worker.
+pub fn waker_of_a_submit_wait_that_panics_does_no_harm<S: Subject>(lab: &Lab<S>) -> Verdict {
+    struct Bomb;
+    impl Wake for Bomb {
+        fn wake(self: Arc<Self>) {
+            panic_any(BombPayload);
+        }
+    }
+    let pool = lab.pool_with(Config::new().workers(1).queue_capacity(2))?;
+    for cancels in [true, false] {
+        let busy = pool.occupy()?;
+        let queued: Vec<_> = (0..2).map(|value| pool.submit(jobs::echo::job(value))).collect();
+        let mut late = pin!(pool.submit_wait(jobs::echo::job(2)));
+        let waker = Waker::from(Arc::new(Bomb));
+        assert!(late.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        // Room is made by this thread, or by a worker.
+        if cancels {
+            assert!(queued[0].cancel());
+        }
+        busy.release();
+        queued[1].wait();
+        assert_eq!(block_on(late).result().unwrap(), 2);
+        assert_usable(&*pool);
+        assert_eq!(pool.stats().worker_restarts, 0);
+    }
     Ok(())
 }
 

@@ -1,18 +1,19 @@
 //! Section 2: callbacks.
 
+use std::panic::panic_any;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use executor_core::{Executor, JobError, JobFuture, JobState, Shutdown};
+use executor_core::{Executor, JobError, JobFuture, JobState, Shutdown, ShutdownError};
 
 use crate::gate::Gate;
 use crate::jobs;
 use crate::lab::Lab;
-use crate::panics::ON_PURPOSE;
+use crate::panics::{BombPayload, ON_PURPOSE};
 use crate::subject::Subject;
 use crate::time::{eventually, hang_guard};
-use crate::tools::{assert_usable, dawdle, rounds};
+use crate::tools::{assert_usable, dawdle, rounds, while_blocked};
 use crate::verdict::{Claim, Verdict};
 
 /// What a callback on the future was given.
@@ -75,7 +76,7 @@ pub fn callbacks_have_run_when_cancel_returns<S: Subject>(lab: &Lab<S>) -> Verdi
     Ok(())
 }
 
-/// Law 30, 36: a callback that panics stops no other one, and harms no worker.
+/// Law 30, 36, G3: a callback that panics, in any way, stops no other one, and harms no worker.
 pub fn panicking_callback_stops_no_other<S: Subject>(lab: &Lab<S>) -> Verdict {
     let pool = lab.pool();
     pool.claims(Claim::Concurrency)?;
@@ -86,7 +87,11 @@ pub fn panicking_callback_stops_no_other<S: Subject>(lab: &Lab<S>) -> Verdict {
         let calls = Arc::clone(&calls);
         future.handle().on_done(move |_| {
             calls.fetch_add(1, Ordering::AcqRel);
-            assert!(index % 2 == 1, "a callback panics, {ON_PURPOSE}");
+            match index {
+                0 => panic!("a callback panics, {ON_PURPOSE}"),
+                2 => panic_any(BombPayload),
+                _ => {}
+            }
         });
     }
     gate.open();
@@ -226,5 +231,24 @@ pub fn callbacks_run_when_a_shutdown_cancels<S: Subject>(lab: &Lab<S>) -> Verdic
     let mut called: Vec<_> = rx.iter().map(|(index, _)| index).collect();
     called.sort_unstable();
     assert_eq!(called, (0..10).collect::<Vec<_>>());
+    Ok(())
+}
+
+/// Beyond the rows: a callback that a shutdown calls may wait for another job that the shutdown cancels, and for the end of
+/// the pool. Where it must not block it is told so.
+pub fn callback_of_a_shutdown_may_wait<S: Subject>(lab: &Lab<S>) -> Verdict {
+    let pool = lab.pool();
+    let busy = pool.occupy()?;
+    let (tx, rx) = mpsc::channel();
+    let [first, second] = [1, 2].map(|value| pool.submit(jobs::echo::job(value)));
+    let handle = S::Pool::clone(&pool);
+    first.on_done(move |outcome| {
+        let ended = handle.shutdown(Shutdown::Drain);
+        tx.send((outcome.is_err_and(|error| error.is_cancelled()), second.result().is_err(), ended)).unwrap();
+    });
+    while_blocked(|| pool.shutdown(Shutdown::CancelPending), || busy.open()).unwrap();
+    let (first, second, ended) = rx.recv_timeout(hang_guard()).expect("the callback runs");
+    assert!(first && second);
+    assert!(matches!(ended, Ok(()) | Err(ShutdownError::WouldBlock { .. } | ShutdownError::OwnWorker)), "{ended:?}");
     Ok(())
 }

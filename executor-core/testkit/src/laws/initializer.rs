@@ -7,6 +7,8 @@ use crate::jobs::{self, Plan, SetUp};
 use crate::lab::Lab;
 use crate::log::Log;
 use crate::subject::{Config, Subject};
+use crate::time::hang_guard;
+use crate::tools::assert_usable;
 use crate::verdict::{Claim, Verdict};
 
 fn set_up(log: &Log, plan: Plan) -> SetUp {
@@ -61,6 +63,16 @@ pub fn jobs_wait_for_the_initializer<S: Subject>(lab: &Lab<S>) -> Verdict {
 pub fn worker_without_initializer_has_no_state<S: Subject>(lab: &Lab<S>) -> Verdict {
     let pool = lab.pool();
     assert_eq!(pool.submit(jobs::worker_mark::job(None)).result().unwrap(), None);
+    Ok(())
+}
+
+/// Beyond the rows: a state that panics when it is dropped harms no pool, and keeps none from its end.
+pub fn worker_state_whose_drop_panics_does_no_harm<S: Subject>(lab: &Lab<S>) -> Verdict {
+    let log = Log::new();
+    let pool = lab.pool_with(Config::new().workers(2).initializer(set_up(&log, Plan::LeaveBomb)))?;
+    assert_usable(&*pool);
+    pool.shutdown_timeout(Shutdown::Drain, hang_guard()).unwrap();
+    assert_eq!(pool.stats().worker_restarts, 0);
     Ok(())
 }
 

@@ -27,6 +27,7 @@ macro_rules! __each_law {
                 dropped_submit_wait_takes_no_room,
                 dropped_submit_wait_drops_its_job,
                 shutdown_wakes_a_submit_wait,
+                waker_of_a_submit_wait_that_panics_does_no_harm,
                 own_job_is_admitted_above_the_bound,
                 many_threads_submit_through_a_small_queue,
                 map_works_through_a_small_queue,
@@ -62,6 +63,7 @@ macro_rules! __each_law {
                 callback_racing_the_end_runs_once,
                 callback_may_submit,
                 callbacks_run_when_a_shutdown_cancels,
+                callback_of_a_shutdown_may_wait,
             }
             context {
                 job_knows_itself,
@@ -110,6 +112,7 @@ macro_rules! __each_law {
                 initializer_may_be_async,
                 jobs_wait_for_the_initializer,
                 worker_without_initializer_has_no_state,
+                worker_state_whose_drop_panics_does_no_harm,
                 panicking_initializer_breaks_the_pool,
                 failing_initializer_breaks_the_pool,
                 broken_pool_ends,
@@ -164,6 +167,7 @@ macro_rules! __each_law {
                 limited_wait_inside_runs_nothing,
                 job_may_cancel_a_job,
                 waiting_inside_works_on_a_busy_pool,
+                nested_jobs_have_their_own_run_limits,
                 retried_job_is_waited_for_inside,
             }
             outcome {
@@ -293,6 +297,7 @@ macro_rules! __each_law {
                 failure_of_a_detached_job_is_told,
                 read_failure_is_not_told,
                 cancelled_job_is_not_told,
+                replaced_hook_gives_up_what_it_has,
                 panic_of_the_hook_does_no_harm,
             }
             wait {

@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use executor_core::Executor;
+use executor_core::{Executor, JobError, JobOptions};
 
 use crate::gate::Gate;
 use crate::jobs::{self, Hosted};
@@ -196,6 +196,23 @@ pub fn waiting_inside_works_on_a_busy_pool<S: Subject>(lab: &Lab<S>) -> Verdict 
     gate.open();
     assert_eq!(held.result().unwrap(), 1);
     eventually("the pool is idle", || pool.stats().running == 0);
+    Ok(())
+}
+
+/// Beyond the rows: each of two jobs on one stack has its own run limit, and that of one does not stop the other.
+pub fn nested_jobs_have_their_own_run_limits<S: Subject>(lab: &Lab<S>) -> Verdict {
+    let (pool, hosted) = hosted(lab)?;
+    pool.claims(Claim::RunLimit)?;
+    let log = Log::new();
+    let inner = jobs::limit_inside::job(hosted.host(), log.pen(), Some(1), 20);
+    let limit = || JobOptions::new().run_limit(Duration::from_secs(3600));
+    assert_eq!(pool.submit_with(inner, limit()).result().unwrap(), (false, false), "the job below passed its limit");
+    let outer = jobs::limit_inside::job(hosted.host(), log.pen(), None, 20);
+    let outcome = pool.submit_with(outer, JobOptions::new().run_limit(Duration::from_millis(1))).result();
+    assert!(matches!(outcome, Err(JobError::RunLimit { .. })), "the job above passed its limit: {outcome:?}");
+    assert_eq!(log.len(), 2);
+    let stats = pool.stats();
+    assert_eq!((stats.finished, stats.failed), (2, 2));
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use crate::time::{comes_about, eventually, hang_guard};
 use crate::tools::{rounds, while_blocked};
 use crate::verdict::{Claim, Verdict};
 
-/// Law 112, 181: after a shutdown every way to submit is refused: with the reason, and `try_submit` with the job.
+/// Law 112, 181, 231: after a shutdown every way to submit is refused: with the reason, and `try_submit` with the job.
 pub fn submit_after_shutdown_is_refused<S: Subject>(lab: &Lab<S>) -> Verdict {
     for mode in [Shutdown::Drain, Shutdown::CancelPending, Shutdown::Kill] {
         let pool = lab.pool();
@@ -103,7 +103,7 @@ pub fn cancel_before_shutdown_does_not_hang<S: Subject>(lab: &Lab<S>) -> Verdict
     Ok(())
 }
 
-/// Law 118, 119: dropping the last handle waits for what was accepted, and the values are there afterwards.
+/// Law 118, 119, 231: dropping the last handle waits for what was accepted, and the values are there afterwards.
 pub fn drop_finishes_what_was_accepted<S: Subject>(lab: &Lab<S>) -> Verdict {
     let pool = lab.pool().into_pool();
     let log = Log::new();

@@ -1,6 +1,7 @@
 //! Section 3, 57: every future can be awaited, under any runtime.
 
 use std::future::Future;
+use std::panic::panic_any;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use futures::executor::block_on;
 use crate::gate::Gate;
 use crate::jobs;
 use crate::lab::Lab;
-use crate::panics::ON_PURPOSE;
+use crate::panics::{BombPayload, ON_PURPOSE};
 use crate::subject::Subject;
 use crate::time::eventually;
 use crate::tools::{assert_usable, while_blocked};
@@ -24,6 +25,8 @@ use crate::verdict::{Claim, Verdict};
 struct Bell {
     rung: AtomicUsize,
     panics: bool,
+    /// It panics with what panics in turn.
+    throws_bomb: bool,
 }
 
 impl Bell {
@@ -36,6 +39,9 @@ impl Wake for Bell {
     fn wake(self: Arc<Self>) {
         self.rung.fetch_add(1, Ordering::AcqRel);
         assert!(!self.panics, "a waker panics, {ON_PURPOSE}");
+        if self.throws_bomb {
+            panic_any(BombPayload);
+        }
     }
 }
 
@@ -135,25 +141,27 @@ pub fn last_waker_is_woken<S: Subject>(lab: &Lab<S>) -> Verdict {
     Ok(())
 }
 
-/// Beyond the rows: a waker that panics harms neither the worker nor whoever else waits for the job.
+/// Law G3: a waker that panics harms neither the worker nor whoever else waits for the job.
 pub fn waker_that_panics_does_no_harm<S: Subject>(lab: &Lab<S>) -> Verdict {
     let pool = lab.pool();
     pool.claims(Claim::Concurrency)?;
-    let gate = Gate::new();
-    let mut future = pool.submit(jobs::pass::job(gate.pass(), 3));
-    let bad = Arc::new(Bell { panics: true, ..Bell::default() });
-    assert!(poll_with(&mut future, &bad).is_pending());
-    let called = Arc::new(AtomicUsize::new(0));
-    let calls = Arc::clone(&called);
-    future.handle().on_done(move |_| {
-        calls.fetch_add(1, Ordering::AcqRel);
-    });
-    gate.open();
-    eventually("the callback runs", || called.load(Ordering::Acquire) == 1);
-    assert_eq!(bad.rung(), 1);
-    assert_eq!(future.result().unwrap(), 3);
-    assert_usable(&*pool);
-    assert_eq!(pool.stats().worker_restarts, 0);
+    for bad in [Bell { panics: true, ..Bell::default() }, Bell { throws_bomb: true, ..Bell::default() }] {
+        let gate = Gate::new();
+        let mut future = pool.submit(jobs::pass::job(gate.pass(), 3));
+        let bad = Arc::new(bad);
+        assert!(poll_with(&mut future, &bad).is_pending());
+        let called = Arc::new(AtomicUsize::new(0));
+        let calls = Arc::clone(&called);
+        future.handle().on_done(move |_| {
+            calls.fetch_add(1, Ordering::AcqRel);
+        });
+        gate.open();
+        eventually("the callback runs", || called.load(Ordering::Acquire) == 1);
+        assert_eq!(bad.rung(), 1);
+        assert_eq!(future.result().unwrap(), 3);
+        assert_usable(&*pool);
+        assert_eq!(pool.stats().worker_restarts, 0);
+    }
     Ok(())
 }
 

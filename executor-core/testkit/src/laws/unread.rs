@@ -134,6 +134,21 @@ pub fn cancelled_job_is_not_told<S: Subject>(lab: &Lab<S>) -> Verdict {
     Ok(())
 }
 
+/// Law G10: a hook may be replaced though it has an unread failure in it, which is then told to the new one.
+pub fn replaced_hook_gives_up_what_it_has<S: Subject>(lab: &Lab<S>) -> Verdict {
+    let pool = lab.pool();
+    let kept = pool.submit(jobs::blow_up::job("kept"));
+    kept.wait();
+    let id = kept.id();
+    on_unread_failure(move |_| assert!(kept.is_done()));
+    let told = Told::listen();
+    eventually("the failure is told", || !told.of(id).is_empty());
+    drop(pool);
+    assert_eq!(told.of(id), [true]);
+    stop_listening();
+    Ok(())
+}
+
 /// Law G10: a hook that panics harms nobody.
 pub fn panic_of_the_hook_does_no_harm<S: Subject>(lab: &Lab<S>) -> Verdict {
     on_unread_failure(|_| panic!("the hook panics, {ON_PURPOSE}"));
