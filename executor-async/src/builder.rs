@@ -163,11 +163,7 @@ impl AsyncExecutorBuilder {
         if self.async_jobs == 0 {
             return Err(invalid("an executor of 0 async jobs at once runs none; set 1 or more".into()));
         }
-        if self.queue_capacity == Some(0) {
-            return Err(invalid(
-                "a queue of 0 jobs never has room; set 1 or more, or leave the queue unbounded".into(),
-            ));
-        }
+        executor_core::backend::check_words(self.name.as_deref(), self.queue_capacity)?;
         #[cfg(feature = "tracing")]
         if self.blocked_limit.is_zero() {
             return Err(invalid("`warn_when_blocked_for` 0 s would warn of every poll; set a longer time".into()));

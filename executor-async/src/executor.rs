@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use executor_core::backend::{
-    Backend, Capabilities, Control, PoolId, Refused, Room, RoomTicket, Task, closure_task, future_task,
+    Backend, Capabilities, Control, PoolId, Refused, Room, RoomTicket, Task, callbacks_after, closure_task, future_task,
 };
 use executor_core::{BuildError, JobFuture, Shutdown, ShutdownError, Stats};
 use tokio::runtime::{Handle, Runtime};
@@ -185,7 +185,7 @@ impl AsyncExecutor {
             return Err(ShutdownError::OwnWorker);
         }
         waited.store(true, Ordering::Relaxed);
-        pool.begin_shutdown(mode);
+        callbacks_after(|| pool.begin_shutdown(mode));
         pool.until_ended().await;
         self.owner.end_runtime();
         Ok(())
@@ -222,7 +222,7 @@ impl Backend for AsyncExecutor {
     }
 
     fn begin_shutdown(&self, mode: Shutdown) {
-        self.owner.pool.begin_shutdown(mode);
+        callbacks_after(|| self.owner.pool.begin_shutdown(mode));
     }
 
     fn wait_ended(&self, deadline: Option<Instant>) -> usize {
@@ -248,7 +248,7 @@ impl Drop for Owner {
     fn drop(&mut self) {
         let mode = if std::thread::panicking() { Shutdown::CancelPending } else { Shutdown::Drain };
         if !self.pool.is_shut_down() {
-            self.pool.begin_shutdown(mode);
+            callbacks_after(|| self.pool.begin_shutdown(mode));
         }
         let waits = !self.waited.load(Ordering::Relaxed)
             && !self.pool.is_own_worker()

@@ -14,7 +14,7 @@ pub mod pieces;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::error::{DuplicateJobName, JobError, Rejection};
+use crate::error::{BuildError, DuplicateJobName, JobError, Rejection};
 use crate::state::JobId;
 use crate::stats::Stats;
 
@@ -267,6 +267,22 @@ pub fn prepare() -> Result<(), DuplicateJobName> {
     crate::registry::check()?;
     crate::panic::install_location_hook();
     Ok(())
+}
+
+/// What the builder of every backend refuses: a name that no thread can have, and a queue that never has room.
+///
+/// # Errors
+///
+/// [`BuildError::Invalid`].
+pub fn check_words(name: Option<&str>, queue_capacity: Option<usize>) -> Result<(), BuildError> {
+    let what = if name.is_some_and(|name| name.contains('\0')) {
+        "no thread can have a name with a NUL character in it; leave it out"
+    } else if queue_capacity == Some(0) {
+        "a queue of 0 jobs never has room; set 1 or more, or leave the queue unbounded"
+    } else {
+        return Ok(());
+    };
+    Err(BuildError::Invalid { what: what.to_owned() })
 }
 
 macro_rules! forward {

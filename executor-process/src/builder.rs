@@ -283,11 +283,7 @@ impl ProcessExecutorBuilder {
                 "an executor of {workers} workers cannot run; set 1 to {WORKERS_MAX} workers"
             )));
         }
-        if self.queue_capacity == Some(0) {
-            return Err(invalid(
-                "a queue of 0 jobs never has room; set 1 or more, or leave the queue unbounded".into(),
-            ));
-        }
+        executor_core::backend::check_words(self.name.as_deref(), self.queue_capacity)?;
         self.recycling.check().map_err(|what| invalid(what.to_owned()))?;
         let initializer = self.initializer.as_ref().map(encoded).transpose()?;
         let recipe = Recipe { initializer, recycling: self.recycling };

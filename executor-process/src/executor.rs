@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use executor_core::backend::{Backend, Capabilities, Control, PoolId, Refused, Room, RoomTicket, Task};
+use executor_core::backend::{
+    Backend, Capabilities, Control, PoolId, Refused, Room, RoomTicket, Task, callbacks_after,
+};
 use executor_core::{BuildError, Shutdown, Stats};
 
 use crate::builder::ProcessExecutorBuilder;
@@ -86,7 +88,7 @@ impl Backend for ProcessExecutor {
     }
 
     fn begin_shutdown(&self, mode: Shutdown) {
-        self.owner.pool.begin_shutdown(mode);
+        callbacks_after(|| self.owner.pool.begin_shutdown(mode));
     }
 
     fn wait_ended(&self, deadline: Option<Instant>) -> usize {
@@ -108,7 +110,7 @@ impl Drop for Owner {
     fn drop(&mut self) {
         let mode = if std::thread::panicking() { Shutdown::CancelPending } else { Shutdown::Drain };
         if self.pool.lock().shutdown.is_none() {
-            self.pool.begin_shutdown(mode);
+            callbacks_after(|| self.pool.begin_shutdown(mode));
         }
         if !self.waited.load(Ordering::Relaxed) && !self.pool.callbacks.is_current() {
             self.pool.wait_ended(None);

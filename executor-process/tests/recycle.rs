@@ -371,6 +371,7 @@ fn a_shutdown_while_workers_are_recycled_ends() {
 #[test]
 fn what_makes_no_sense_is_refused() {
     let builders = [
+        named("non\0sense", 1),
         named("nonsense", 1).recycle_after_jobs(0),
         named("nonsense", 1).recycle_after(Duration::ZERO),
         named("nonsense", 1).recycle_above_memory(0),

@@ -135,14 +135,7 @@ impl ThreadExecutorBuilder {
         if workers == 0 || workers > most {
             return Err(invalid(format!("an executor of {workers} workers cannot run; set 1 to {most} workers")));
         }
-        if self.queue_capacity == Some(0) {
-            return Err(invalid(
-                "a queue of 0 jobs never has room; set 1 or more, or leave the queue unbounded".into(),
-            ));
-        }
-        if self.name.as_ref().is_some_and(|name| name.contains('\0')) {
-            return Err(invalid("no thread can have a name with a NUL character in it; leave it out".into()));
-        }
+        executor_core::backend::check_words(self.name.as_deref(), self.queue_capacity)?;
         let hooks = Hooks {
             #[cfg(feature = "tokio")]
             surroundings: Some(crate::runtime::surroundings(self.tokio)),

@@ -172,6 +172,7 @@ fn numbers_that_make_no_sense_are_refused() {
         (AsyncExecutor::builder().blocking_threads(0), "blocking threads"),
         (AsyncExecutor::builder().async_jobs(0), "async jobs"),
         (AsyncExecutor::builder().queue_capacity(0), "queue"),
+        (AsyncExecutor::builder().name("a\0b"), "NUL"),
         (AsyncExecutor::builder().runtime(runtime.handle().clone()).workers(2), "blocking_threads"),
     ] {
         let error = builder.build().unwrap_err();
