@@ -25,14 +25,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use executor_core::backend::{JobRef, PoolId};
+use executor_core::backend::{JobRef, PoolId, quietly};
 use tracing::Level;
 use tracing::dispatcher::with_default;
 use tracing::level_filters::LevelFilter;
 use tracing::span::Id;
 
 use crate::agenda::Due;
-use crate::pool::{Pool, quietly};
+use crate::pool::Pool;
 use crate::sync::Mutex;
 
 /// How long a poll may take, by default: after so long tokio-console says of a task that it never yields.

@@ -101,26 +101,29 @@ impl Board {
         }
     }
 
-    /// Takes the task in, or leaves it where it is.
-    pub(crate) fn admit(&mut self, task: &mut Option<Task>, above_bound: bool) -> Result<Order, Denied> {
+    /// Whether the task is [taken in](Board::take_in) now.
+    pub(crate) fn may_enter(&self, task: &Task, above_bound: bool) -> Result<(), Denied> {
         if let Some(cause) = &self.broken {
             return Err(Denied::Broken(cause.clone()));
         }
         if self.shutdown.is_some() {
             return Err(Denied::ShutDown);
         }
-        let Some((jobs, is_async)) = task.as_ref().map(|task| (task.jobs(), task.is_async())) else {
-            return Ok(Order::default());
-        };
         let is_bounded = !above_bound && self.waiting_max != usize::MAX;
         if is_bounded {
-            let goes_at_once = is_async && self.asyncs.has_room();
-            if !goes_at_once && self.functions.waiting() + self.asyncs.waiting() + jobs > self.waiting_max {
+            let goes_at_once = task.is_async() && self.asyncs.has_room();
+            if !goes_at_once && self.functions.waiting() + self.asyncs.waiting() + task.jobs() > self.waiting_max {
                 return Err(Denied::Full);
             }
         }
+        Ok(())
+    }
+
+    /// Takes in a task that may enter.
+    pub(crate) fn take_in(&mut self, task: Task) -> Order {
+        let (jobs, is_async) = (task.jobs(), task.is_async());
         self.accepted += jobs as u64;
-        Ok(task.take().map(|task| self.put(task, jobs, is_async)).unwrap_or_default())
+        self.put(task, jobs, is_async)
     }
 
     /// Puts a job in for its next attempt. It was accepted long ago, so that no bound concerns it.

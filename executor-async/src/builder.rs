@@ -140,7 +140,7 @@ impl AsyncExecutorBuilder {
     /// # Errors
     ///
     /// * [`BuildError::Invalid`] for 0 or more than 32 768 workers or blocking threads, 0 async jobs at once, a queue of 0
-    ///   jobs, a poll that may take no time, and for `workers` of a runtime that was given.
+    ///   jobs, a name with a NUL character in it, a poll that may take no time, and for `workers` of a runtime that was given.
     /// * [`BuildError::DuplicateJobName`] if two jobs of this program have the same explicit name.
     /// * [`BuildError::Start`] if the system refuses a thread or a driver of the runtime.
     pub fn build(self) -> Result<AsyncExecutor, BuildError> {

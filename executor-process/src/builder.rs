@@ -268,7 +268,7 @@ impl ProcessExecutorBuilder {
     ///
     /// # Errors
     ///
-    /// * [`BuildError::Invalid`] for 0 workers, too many workers, a queue of 0 jobs, settings that no worker can have,
+    /// * [`BuildError::Invalid`] for 0 workers, too many workers, a queue of 0 jobs, a name or settings that no worker can have,
     ///   workers that are recycled at once, an initializer that cannot be encoded, and a program whose workers would not
     ///   find their entry.
     /// * [`BuildError::DuplicateJobName`] if two jobs of this program have the same explicit name.

@@ -73,8 +73,3 @@ fn drain(pool: &Arc<Pool>, worker: usize) {
         }
     }
 }
-
-/// Runs a waker of the user's; its panic concerns nobody here and was reported by the panic hook.
-pub(crate) fn quietly(f: impl FnOnce()) {
-    executor_core::backend::quietly(f);
-}

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Instant;
 
-use executor_core::backend::{Control, JobRef, Next, Polled, Ran, Refused, Retry, Room, RoomTicket, Task, Ticket};
+use executor_core::backend::{
+    Control, JobRef, Next, Polled, Ran, Refused, Retry, Room, RoomTicket, Task, Ticket, quietly,
+};
 
-use super::{Pool, quietly};
+use super::Pool;
 use crate::blocking;
 use crate::board::{Board, Denied};
 use crate::driver::{Batch, Driver};
@@ -18,14 +20,18 @@ use crate::worker::{Preparation, Shift};
 
 impl Pool {
     pub(crate) fn accept(&self, task: Task, room: Room<'_>) -> Result<(), Refused> {
-        let mut task = Some(task);
-        let admitted = self.lock().admit(&mut task, false);
-        match admitted {
-            Ok(order) => {
+        let mut board = self.lock();
+        match board.may_enter(&task, false) {
+            Ok(()) => {
+                let order = board.take_in(task);
+                drop(board);
                 self.carry_out(order);
                 Ok(())
             }
-            Err(denied) => self.accept_denied(task, denied, room),
+            Err(denied) => {
+                drop(board);
+                self.accept_denied(task, denied, room)
+            }
         }
     }
 
@@ -38,7 +44,7 @@ impl Pool {
 
     /// Goes on with a task that was denied, as `room` allows.
     #[cold]
-    fn accept_denied(&self, mut task: Option<Task>, mut denied: Denied, room: Room<'_>) -> Result<(), Refused> {
+    fn accept_denied(&self, task: Task, mut denied: Denied, room: Room<'_>) -> Result<(), Refused> {
         let above_bound = self.is_own_worker();
         let may_wait = blocking::is_allowed();
         // Cloning a waker is user code, so it comes before the lock.
@@ -47,17 +53,17 @@ impl Pool {
         let mut board = self.lock();
         board.waiting_for_room += 1;
         let admitted = loop {
-            match board.admit(&mut task, above_bound) {
-                Ok(order) => break Some(order),
+            match board.may_enter(&task, above_bound) {
+                Ok(()) => break Ok(board.take_in(task)),
                 Err(again) => denied = again,
             }
             let deadline = match room {
-                _ if !matches!(denied, Denied::Full) => break None,
+                _ if !matches!(denied, Denied::Full) => break Err(task),
                 Room::Wait if may_wait => None,
                 Room::Until(deadline) if may_wait && Instant::now() < deadline => Some(deadline),
                 _ => {
                     replaced = waker.take().and_then(|(ticket, waker)| board.notify_of_room(ticket, waker));
-                    break None;
+                    break Err(task);
                 }
             };
             board = self.room.wait_until(board, deadline);
@@ -66,14 +72,12 @@ impl Pool {
         drop(board);
         // Dropping one is user code too.
         quietly(|| drop((replaced, waker)));
-        match (admitted, task) {
-            (Some(order), _) => {
+        match admitted {
+            Ok(order) => {
                 self.carry_out(order);
                 Ok(())
             }
-            // A task that was denied is where it was.
-            (None, Some(task)) => Err(Refused::new(task, denied.into_error())),
-            (None, None) => Ok(()),
+            Err(task) => Err(Refused::new(task, denied.into_error())),
         }
     }
 

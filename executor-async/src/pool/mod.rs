@@ -149,8 +149,3 @@ impl Pool {
         stats
     }
 }
-
-/// Runs a waker of the user's; its panic concerns nobody here and was reported by the panic hook.
-pub(crate) fn quietly(f: impl FnOnce()) {
-    executor_core::backend::quietly(f);
-}

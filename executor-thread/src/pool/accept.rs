@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use executor_core::backend::{Control, JobRef, Refused, Retry, Room, RoomTicket, Task};
+use executor_core::backend::{Control, JobRef, Refused, Retry, Room, RoomTicket, Task, quietly};
 
 use super::{Pool, Woken};
 use crate::board::{Board, Call, Denied};
-use crate::drain::quietly;
 use crate::sync::now;
 
 impl Pool {

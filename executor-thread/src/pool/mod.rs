@@ -48,7 +48,7 @@ use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 use executor_core::Stats;
-use executor_core::backend::{Capabilities, PoolId, RoomTicket, Tally, current_seat};
+use executor_core::backend::{Capabilities, PoolId, RoomTicket, Tally, current_seat, quietly};
 
 use crate::board::Board;
 use crate::buffer::Buffer;
@@ -211,7 +211,7 @@ impl Woken<'_> {
             room.notify_all();
         }
         for waker in self.wakers.into_values() {
-            crate::drain::quietly(|| waker.wake());
+            quietly(|| waker.wake());
         }
     }
 }
